@@ -1,0 +1,1 @@
+"""The node: watches one host, keeps what it saw, answers over HTTP."""

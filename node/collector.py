@@ -1,0 +1,70 @@
+"""What a collector is: something that reads the world when told to, and says what it saw."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+
+import aiosqlite
+
+from etlmon.contract.node import Event
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One number, named as in `/metrics`. It is stated once; metrics, alerts and history all read it here."""
+
+    name: str
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[Row]):
+    """What one look at the world gave: rows for the store, samples for the table in memory, events that happened.
+
+    Everything in one reading is committed in one transaction.
+    """
+
+    rows: Sequence[Row] = ()
+    samples: Sequence[Sample] = ()
+    events: Sequence[Event] = ()
+
+
+class Collector(ABC, Generic[Row]):
+    """Reads one part of the world. It keeps no schedule, touches no store, and takes the time as it is told.
+
+    `name` is unique in the node (`fs`, `paths:/data/in`), `domain` is the floor's file name. `interval_sec` and
+    `deadline_sec` are for the runner: a collect() that is not done by the deadline is cancelled and counts as failed.
+    """
+
+    domain: ClassVar[str]
+    name: str
+    interval_sec: float
+    deadline_sec: float
+
+    @abstractmethod
+    def readings(self, now: datetime) -> AsyncIterator[Reading[Row]]:
+        """Look once, yielding what was seen; the next reading is asked for when the one before is committed.
+
+        Most collectors yield one; a long scan yields its progress. An exception marks the run as failed.
+        """
+
+    async def close(self) -> None:
+        """Give back what the collector holds (children, descriptors). Called once, after the last reading."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A collector that goes on where the store says it was before the node stopped."""
+
+    async def resume(self, db: aiosqlite.Connection) -> None: ...
+
+
+class Record(Protocol):
+    """Writes one reading's rows inside the writer's transaction. Each domain's store has one, named `record`."""
+
+    async def __call__(self, db: aiosqlite.Connection, rows: Sequence[Any]) -> None: ...

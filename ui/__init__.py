@@ -1,0 +1,1 @@
+"""The terminal UI: asks many nodes and shows what they say."""
