@@ -1,7 +1,7 @@
 """What a collector is: something that reads the world when told to, and says what it saw."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 import aiosqlite
 
 from etlmon.contract.node import Event
+from node.settings import NodeSettings
 
 Row = TypeVar("Row")
 
@@ -38,13 +39,16 @@ class Collector(ABC, Generic[Row]):
     """Reads one part of the world. It keeps no schedule, touches no store, and takes the time as it is told.
 
     `name` is unique in the node (`fs`, `paths:/data/in`), `domain` is the floor's file name. `interval_sec` and
-    `deadline_sec` are for the runner: a collect() that is not done by the deadline is cancelled and counts as failed.
+    `deadline_sec` are for the runner: a run that is not done by the deadline is cancelled and counts as failed.
+    `options` is everything of the settings it was built from: when they are read again, a collector whose options are
+    equal is left running with what it knows; one without options is always built anew.
     """
 
     domain: ClassVar[str]
     name: str
     interval_sec: float
     deadline_sec: float
+    options: object = None
 
     @abstractmethod
     def readings(self, now: datetime) -> AsyncIterator[Reading[Row]]:
@@ -68,3 +72,17 @@ class Record(Protocol):
     """Writes one reading's rows inside the writer's transaction. Each domain's store has one, named `record`."""
 
     async def __call__(self, db: aiosqlite.Connection, rows: Sequence[Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One domain as the runner knows it: how its collectors are built, and how their rows are written.
+
+    `build` only makes objects; it starts nothing and touches nothing, because it also runs to look at new settings.
+    `prune` removes the rows of what is no longer configured; it runs in the writer, at the start and at each reload.
+    """
+
+    domain: str
+    build: Callable[[NodeSettings], Sequence[Collector[Any]]]
+    record: Record
+    prune: Callable[[aiosqlite.Connection, NodeSettings], Awaitable[None]] | None = None

@@ -3,6 +3,10 @@
 What each key means stands in node.yaml.example, and a test holds the two together.
 """
 
+import ipaddress
+import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +18,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 CountOrZero = Annotated[int, msgspec.Meta(ge=0)]
 Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-AbsolutePath = Annotated[str, msgspec.Meta(pattern="^/")]
+AbsolutePath = Annotated[str, msgspec.Meta(pattern="^/", description="absolute path")]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -162,3 +166,73 @@ def default_db_path(state_home: str | None, home: Path, *, is_root: bool) -> Pat
         return Path("/var/lib/etlmon/etlmon.db")
     base = Path(state_home) if state_home else home / ".local/state"
     return base / "etlmon" / "etlmon.db"
+
+
+SHORTEST_INTERVAL = Duration(0.1)
+LARGEST_PORT = 65535
+LONGEST_SOCKET_PATH = 107
+_HOST = re.compile(r"(?!-)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
+
+
+def listen_address(text: str) -> tuple[str, int] | Path:
+    """What `node.listen` means: host (or IP, without brackets) and port, or the path of a unix socket.
+
+    Raises ValueError saying what is wrong. Port 0 takes a free one.
+    """
+    if text.startswith("unix:"):
+        path = Path(text.removeprefix("unix:"))
+        if not path.is_absolute():
+            raise ValueError("the path after unix: must be absolute, for example unix:/run/etlmon/node.sock")
+        if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+            raise ValueError(f"the path of a unix socket has at most {LONGEST_SOCKET_PATH} bytes (unix(7))")
+        return path
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not (port.isascii() and port.isdecimal()) or int(port) > LARGEST_PORT:
+        raise ValueError("write host:port, for example 127.0.0.1:8080, [::1]:8080, or unix:/run/etlmon/node.sock")
+    if host.startswith("[") and host.endswith("]"):
+        return str(ipaddress.IPv6Address(host[1:-1])), int(port)
+    if host.replace(".", "").isdecimal():
+        return str(ipaddress.IPv4Address(host)), int(port)
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"{host!r} is no host name or IPv4 address; an IPv6 address stands in brackets: [::1]:8080")
+    return host, int(port)
+
+
+def check(settings: NodeSettings) -> Iterator[tuple[str, str]]:
+    """Values that are fine alone and wrong together or for this program: (key path, what is wrong and what to do)."""
+    try:
+        listen_address(settings.node.listen)
+    except ValueError as error:
+        yield "node.listen", f'"{settings.node.listen}" is no address to listen at: {error}'
+    for key, file in (("node.db_path", settings.node.db_path), ("logging.file", settings.logging.file)):
+        if file and not file.startswith("/"):
+            yield key, f'"{file}" is not an absolute path'
+    if settings.fs.warn_percent > settings.fs.critical_percent:
+        yield "fs.warn_percent", f"is above fs.critical_percent ({settings.fs.critical_percent:g}); it must not be"
+    yield from _short_intervals(settings)
+    yield from _doubles("fs.expect", "mount", [os.path.normpath(expected.mount) for expected in settings.fs.expect])
+    yield from _doubles("paths", "path", [os.path.normpath(watched.path) for watched in settings.paths])
+    yield from _doubles("paths", "name", [watched.name or watched.path for watched in settings.paths])
+
+
+def _short_intervals(settings: NodeSettings) -> Iterator[tuple[str, str]]:
+    given = {f"refresh.{key}": value for key, value in msgspec.structs.asdict(settings.refresh).items()}
+    given["fs.probe_timeout"] = settings.fs.probe_timeout
+    for index, watched in enumerate(settings.paths):
+        given[f"paths[{index}].timeout"] = watched.timeout
+        if watched.scan_interval is not None:
+            given[f"paths[{index}].scan_interval"] = watched.scan_interval
+    for key_path, value in given.items():
+        if value < SHORTEST_INTERVAL:
+            yield key_path, f"{value} is too short; write at least {SHORTEST_INTERVAL}"
+
+
+def _doubles(section: str, key: str, values: list[str]) -> Iterator[tuple[str, str]]:
+    first: dict[str, int] = {}
+    for index, value in enumerate(values):
+        if value in first:
+            yield (
+                f"{section}[{index}].{key}",
+                f'"{value}" stands at {section}[{first[value]}] already; each must differ',
+            )
+        first.setdefault(value, index)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from etlmon.contract.endpoint import API, Endpoint
+from etlmon.contract.endpoint import API, Endpoint, Instant
 
 MountState = Literal["ok", "stuck", "denied", "not_mounted", "error"]
 
@@ -52,10 +52,10 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
 class FsHistoryQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which mount, from when to when, and how far apart the points stand."""
 
-    mount: Annotated[str, msgspec.Meta(min_length=1, description="mount point")]
-    since: datetime | None = None
-    until: datetime | None = None
-    step: Annotated[int | None, msgspec.Meta(ge=1, le=86400, description="seconds between points")] = None
+    mount: Annotated[str, msgspec.Meta(min_length=1, description="mount point", examples=["/data"])]
+    since: Annotated[Instant, msgspec.Meta(description="from when; a day before `until` when not given")] | None = None
+    until: Annotated[Instant, msgspec.Meta(description="to when; now when not given")] | None = None
+    step: Annotated[int, msgspec.Meta(ge=1, le=86400, description="seconds between points")] | None = None
 
 
 class FsPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ class FsPoint(msgspec.Struct, frozen=True, kw_only=True):
 class FsHoldersQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which mount to look at."""
 
-    mount: Annotated[str, msgspec.Meta(min_length=1, description="mount point")]
+    mount: Annotated[str, msgspec.Meta(min_length=1, description="mount point", examples=["/"])]
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from etlmon.contract.endpoint import API, Endpoint, RowPage
 
 API_VERSION = 1
 NODE_ID_HEADER = "X-Etlmon-Node"
+API_VERSION_HEADER = "X-Etlmon-Api"
 
 NodeStatus = Literal["healthy", "degraded", "unhealthy"]
 CollectorStatus = Literal["starting", "ok", "running", "failing", "overdue"]
@@ -43,7 +44,7 @@ class StoreHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """unhealthy: nothing can be stored or no collector works; degraded: some of it; `problems` says what."""
+    """degraded: a part does not work, or nothing can be stored; unhealthy: no collector works. `problems` says what."""
 
     status: NodeStatus
     node_name: str = ""
@@ -51,6 +52,12 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     collectors: list[CollectorHealth] = msgspec.field(default_factory=list)
     store: StoreHealth = msgspec.field(default_factory=StoreHealth)
     problems: list[str] = msgspec.field(default_factory=list)
+
+
+class HealthStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a stranger hears at `/health`. It reads as a `Health` of which nothing else is told."""
+
+    status: NodeStatus
 
 
 class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +124,7 @@ HEALTH = Endpoint(
     path=f"{API}/health",
     answer=Health,
     summary="How the node, its collectors and its store fare; 503 when unhealthy",
-    errors=(503,),
+    also=(503,),
     example=Health(
         status="healthy",
         node_name="prod-etl-01",
@@ -135,6 +142,15 @@ HEALTH = Endpoint(
         ],
         store=StoreHealth(db_bytes=1_048_576, wal_bytes=32_768, last_commit_at=_AT, free_bytes=28_000_000_000),
     ),
+)
+
+HEALTH_PROBE = Endpoint(
+    method="GET",
+    path="/health",
+    answer=Health,
+    summary="The same for load balancers and probes; callers from elsewhere hear the status alone",
+    also=(503,),
+    example=Health(status="healthy"),
 )
 
 NODE = Endpoint(
@@ -195,4 +211,37 @@ AUDIT = Endpoint(
             status=202,
         )
     ],
+)
+
+
+class ReloadRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nothing to say: the node reads its own configuration file again."""
+
+
+class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
+    """What reading the configuration again came to. When `reloaded` is false the old one stays in force."""
+
+    reloaded: bool
+    needs_restart: list[str] = msgspec.field(default_factory=list)
+    """Keys that changed in the file and take effect at the next start."""
+    warnings: list[str] = msgspec.field(default_factory=list)
+    """What is wrong or odd in the file, each with file, line and key."""
+
+
+RELOAD = Endpoint(
+    method="POST",
+    path=f"{API}/admin/reload",
+    answer=Reloaded,
+    summary="Read the configuration file again; a bad file changes nothing",
+    body=ReloadRequest,
+    errors=(413, 415, 429, 503),
+    example=Reloaded(reloaded=True, needs_restart=["node.listen"]),
+)
+
+OPENAPI = Endpoint(
+    method="GET",
+    path=f"{API}/openapi.json",
+    answer=dict[str, Any],
+    summary="This description of the API, OpenAPI 3.1",
+    example={"openapi": "3.1.0"},
 )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from etlmon.contract.endpoint import API, PAGE_HEADERS, Endpoint, Page
+from etlmon.contract.endpoint import API, PAGE_HEADERS, Endpoint, Instant, Page
 
 PathStatus = Literal["OK", "SCANNING", "ERROR"]
 PathState = Literal["ok", "empty", "denied", "missing", "not_mounted", "stuck", "incomplete"]
@@ -49,10 +49,10 @@ class PathStats(msgspec.Struct, frozen=True, kw_only=True):
 class PathHistoryQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which path, from when to when, and how far apart the points stand."""
 
-    path: Annotated[str, msgspec.Meta(min_length=1, description="a watched path, or its name")]
-    since: datetime | None = None
-    until: datetime | None = None
-    step: Annotated[int | None, msgspec.Meta(ge=1, le=86400, description="seconds between points")] = None
+    path: Annotated[str, msgspec.Meta(min_length=1, description="a watched path, or its name", examples=["/data/in"])]
+    since: Annotated[Instant, msgspec.Meta(description="from when; a day before `until` when not given")] | None = None
+    until: Annotated[Instant, msgspec.Meta(description="to when; now when not given")] | None = None
+    step: Annotated[int, msgspec.Meta(ge=1, le=86400, description="seconds between points")] | None = None
 
 
 class PathPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ class PathPoint(msgspec.Struct, frozen=True, kw_only=True):
 class PathTopQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which path, and how many rows of each kind."""
 
-    path: Annotated[str, msgspec.Meta(min_length=1, description="a watched path, or its name")]
+    path: Annotated[str, msgspec.Meta(min_length=1, description="a watched path, or its name", examples=["/data/in"])]
     n: Annotated[int, msgspec.Meta(ge=1, le=1000, description="rows of each kind")] = 20
 
 
@@ -100,7 +100,9 @@ class PathTop(msgspec.Struct, frozen=True, kw_only=True):
 class ScanRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which watched paths (or their names) to scan now; none means all of them."""
 
-    paths: list[str] | None = None
+    paths: Annotated[
+        list[str] | None, msgspec.Meta(description="watched paths or their names", examples=[["/data/in"]])
+    ] = None
 
 
 class ScanSkipped(msgspec.Struct, frozen=True, kw_only=True):

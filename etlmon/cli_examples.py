@@ -1,0 +1,43 @@
+"""What the help of each command ends with: lines to copy."""
+
+EXAMPLES = {
+    "etlmon": """
+  etlmon demo                               see it work, on this host
+  etlmon node                               watch this host, with no file at all
+  etlmon ui --node http://10.0.0.11:8080    look at a node
+  etlmon status                             one snapshot, also for scripts
+
+`etlmon COMMAND --help` tells about a command.""",
+    "node": """
+  etlmon node                               its mounts, at 127.0.0.1:8080
+  etlmon node -c /etc/etlmon/node.yaml      with a configuration
+  etlmon node -c node.yaml --check          all its problems; nothing is started
+  ETLMON_NODE__LISTEN=[::1]:90 etlmon node  any setting, by the environment
+
+Without -c it reads /etc/etlmon/node.yaml when there is one. SIGHUP reads the
+file again.""",
+    "ui": """
+  etlmon ui                                 the nodes of ui.yaml
+  etlmon ui --node http://10.0.0.11:8080 --node unix:/run/etlmon/node.sock
+  ssh -N -L 8081:127.0.0.1:8080 etl01 & etlmon ui --node localhost:8081
+
+Without -c it reads ~/.config/etlmon/ui.yaml when there is one, else it looks
+at http://localhost:8080. In the UI, `?` lists the keys.""",
+    "demo": """
+  etlmon demo                               q ends it and leaves nothing behind""",
+    "status": """
+  etlmon status                             the nodes of ui.yaml
+  etlmon status http://10.0.0.11:8080 http://10.0.0.12:8080
+  etlmon status --json | jq '.nodes[].problems'
+
+Without -c it reads ~/.config/etlmon/ui.yaml when there is one, else it asks
+http://localhost:8080. Exit code 1: a node is down, degraded or unhealthy, a
+mount is critical, stuck or not mounted, or a path is in error.""",
+    "config check": """
+  etlmon config check node.yaml
+  etlmon config check --kind ui my-nodes.yaml""",
+    "completion": """
+  source <(etlmon completion bash)          in ~/.bashrc
+  source <(etlmon completion zsh)           in ~/.zshrc, after compinit
+  etlmon completion fish > ~/.config/fish/completions/etlmon.fish""",
+}

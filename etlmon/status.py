@@ -1,0 +1,168 @@
+"""`etlmon status`: one look at every node, and whether anything is wrong.
+
+It judges and words things as the terminal UI does, with the UI's own rules.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import msgspec
+
+from etlmon.client import Answer, NodeClient, NodeError, NodeRefused
+from etlmon.contract.endpoint import Page
+from etlmon.contract.fs import FS, Mount
+from etlmon.contract.node import HEALTH, NODE, Health, NodeInfo
+from etlmon.contract.paths import PATHS, PathStats
+from etlmon.status_text import problems_of, render
+from ui.glyphs import WORDS
+from ui.problems import HEALTH_QUESTION, MOUNTS_QUESTION, PATHS_QUESTION
+from ui.state import NodeState, Question, answered, failed, refused
+
+A = TypeVar("A")
+
+PAGE = 1000
+NOBODY = """\
+No node answers. To start one on this host: etlmon node
+To ask another host: etlmon status http://HOST:8080, or through SSH: ssh -N -L 8080:127.0.0.1:8080 HOST
+"""
+
+
+class ProblemReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong. `level` is warn, crit or down; `about` is fs, paths or node; `key` names the row."""
+
+    level: str
+    about: str
+    key: str
+    message: str
+    since: datetime | None
+
+
+class NodeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One node. `error` says why it did not answer; then the other fields are empty."""
+
+    name: str
+    address: str
+    ok: bool
+    error: str | None
+    node: NodeInfo | None
+    health: Health | None
+    mounts: list[Mount]
+    paths: list[PathStats]
+    problems: list[ProblemReport]
+
+
+class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What `etlmon status --json` prints."""
+
+    ok: bool
+    checked_at: datetime
+    nodes: list[NodeReport]
+
+
+def print_status(addresses: Sequence[str], *, names: Mapping[str, str] | None = None, as_json: bool = False) -> int:
+    """Ask the nodes at these addresses, print what they say, and return the exit code.
+
+    0 when all is well; 1 when a node is down, degraded or unhealthy, a mount is critical, stuck or not mounted, or a
+    path is in error. `names` maps an address to what the operator calls it.
+    """
+    now = datetime.now(UTC)
+    states = asyncio.run(_ask_all([(names or {}).get(address, "") for address in addresses], addresses))
+    ok = all(is_well(state) for state in states)
+    if as_json:
+        report = StatusReport(ok=ok, checked_at=now, nodes=[_report(state) for state in states])
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n")
+    else:
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
+        utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        sys.stdout.write(render(states, now=datetime.now(UTC), width=width, colour=colour, utf8=utf8))
+    sys.stdout.flush()
+    if not any(state.up for state in states):
+        sys.stderr.write(NOBODY)
+    return 0 if ok else 1
+
+
+def is_well(state: NodeState) -> bool:
+    """Whether there is nothing that a script should call somebody for; a warning is not."""
+    health = state.answer(HEALTH_QUESTION)
+    healthy = health is not None and health.status == "healthy"
+    return healthy and not state.refusals and all(problem.level == "warn" for problem in problems_of(state))
+
+
+async def _ask_all(names: Sequence[str], addresses: Sequence[str]) -> list[NodeState]:
+    return list(await asyncio.gather(*map(_ask_node, names, addresses)))
+
+
+async def _ask_node(name: str, address: str) -> NodeState:
+    client = NodeClient(address)
+    state = NodeState(name=name or address, address=address)
+    try:
+        # Who it is comes first: when nobody answers, that is one error and not four.
+        state = await _take(state, Question(NODE), client.ask(NODE))
+        if not name and state.info is not None:
+            state = replace(state, name=state.info.node_name or address)
+        state = await _take(state, HEALTH_QUESTION, client.ask(HEALTH))
+        state = await _take(state, MOUNTS_QUESTION, client.ask(FS))
+        state = await _take(state, PATHS_QUESTION, _all_paths(client))
+    except NodeError as error:
+        now = datetime.now(UTC)
+        state = failed(state, error.message, now=now, next_try=now)
+    finally:
+        await client.close()
+    return state
+
+
+async def _take(state: NodeState, question: Question[A], asking: Awaitable[Answer[A]]) -> NodeState:
+    try:
+        answer = await asking
+    except NodeRefused as error:
+        return refused(state, question, error.message, now=datetime.now(UTC))
+    date = answer.headers.get("Date")
+    return answered(
+        state,
+        question,
+        answer.unwrap(),
+        now=datetime.now(UTC),
+        node_id=answer.node_id,
+        elapsed_ms=answer.elapsed_ms,
+        server_date=parsedate_to_datetime(date) if date else None,
+    )
+
+
+async def _all_paths(client: NodeClient) -> Answer[list[PathStats]]:
+    rows: list[PathStats] = []
+    while True:
+        answer = await client.ask(PATHS, query=Page(limit=PAGE, offset=len(rows)))
+        page = answer.unwrap()
+        rows.extend(page)
+        if len(page) < PAGE:
+            return replace(answer, value=rows)
+
+
+def _report(state: NodeState) -> NodeReport:
+    return NodeReport(
+        name=state.name,
+        address=state.address,
+        ok=is_well(state),
+        error=state.reason if state.up is False else None,
+        node=state.info,
+        health=state.answer(HEALTH_QUESTION),
+        mounts=state.answer(MOUNTS_QUESTION) or [],
+        paths=state.answer(PATHS_QUESTION) or [],
+        problems=[
+            ProblemReport(
+                level=WORDS[problem.level].lower(),
+                about="node" if problem.view == "overview" else problem.view,
+                key=problem.key,
+                message=problem.text,
+                since=problem.since,
+            )
+            for problem in problems_of(state)
+        ],
+    )

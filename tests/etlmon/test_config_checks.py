@@ -1,0 +1,124 @@
+"""Values that are fine alone and wrong together, or wrong for this program."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from etlmon.config import ConfigError, load
+from node import settings as node_settings
+from node.settings import NodeSettings, default_db_path, listen_address
+from ui import settings as ui_settings
+from ui.settings import UiSettings
+
+
+def problems(tmp_path: Path, text: str, type_: type[msgspec.Struct], check: Any, **env: str) -> list[str]:
+    file = tmp_path / "x.yaml"
+    file.write_text(text, encoding="utf-8")
+    try:
+        load(file, type_, env=env, check=check)
+    except ConfigError as error:
+        return [str(finding).removeprefix(f"{file}:") for finding in error.findings]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("fs: {warn_percent: 95}", "1: fs.warn_percent: is above fs.critical_percent (90); it must not be"),
+        ("fs: {warn_percent: 50, critical_percent: 40.5}", "1: fs.warn_percent: is above fs.critical_percent (40.5)"),
+        ("node: {db_path: etlmon.db}", '1: node.db_path: "etlmon.db" is not an absolute path'),
+        ("logging: {file: ~/x.log}", '1: logging.file: "~/x.log" is not an absolute path'),
+        ("node: {listen: 8080}", '1: node.listen: "8080" is no address to listen at: write host:port'),
+        (
+            "paths:\n- {path: /a}\n- {path: /a/}",
+            '3: paths[1].path: "/a" stands at paths[0] already; each must differ',
+        ),
+        (
+            "paths:\n- {path: /a, name: x}\n- {path: /b, name: x}",
+            '3: paths[1].name: "x" stands at paths[0] already; each must differ',
+        ),
+        ("fs:\n  expect:\n  - {mount: /a}\n  - {mount: /a}", '4: fs.expect[1].mount: "/a" stands at fs.expect[0]'),
+        ("refresh: {disk: 0}", "1: refresh.disk: 0s is too short; write at least 100ms"),
+        ("paths: [{path: /a, scan_interval: 50ms}]", "1: paths[0].scan_interval: 50ms is too short"),
+        ("paths: [{path: /a, timeout: 0s}]", "1: paths[0].timeout: 0s is too short"),
+        ("fs: {probe_timeout: 0}", "1: fs.probe_timeout: 0s is too short"),
+    ],
+)
+def test_a_node_that_contradicts_itself_is_refused(text: str, problem: str, tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, text, NodeSettings, node_settings.check)
+    assert found.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "nodes:\n- {name: a, address: 'h:1'}\n- {name: a, address: 'h:2'}",
+            '3: nodes[1].name: "a" stands at nodes[0] already; each must differ',
+        ),
+        ("nodes:\n- {address: 'h:1'}\n- {address: 'h:1'}", '3: nodes[1].address: "h:1" stands at nodes[0] already'),
+        ("nodes: [{address: 'ftp://h'}]", "1: nodes[0].address: 'ftp://h' is not a node's address"),
+        ("nodes: [{name: a, address: ''}]", '1: nodes[0].address: "" is not text that is not empty'),
+        (
+            "nodes: [{name: a, address: 'h:1'}]\nui: {default_node: b}",
+            '2: ui.default_node: "b" is none of the nodes: a',
+        ),
+        ("ui: {default_node: b}", '1: ui.default_node: "b" is none of the nodes: http://localhost:8080'),
+        ("ui: {refresh_interval: 1ms}", "1: ui.refresh_interval: 1ms is too short; write at least 100ms"),
+    ],
+)
+def test_a_ui_that_contradicts_itself_is_refused(text: str, problem: str, tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, text, UiSettings, ui_settings.check)
+    assert found.startswith(problem)
+
+
+def test_what_is_checked_together_is_named_beside_what_is_wrong_alone(tmp_path: Path) -> None:
+    text = "pathz: 1\npaths:\n- {path: /a}\n- {path: /a}\nfs: {warn_percent: 95}\n"
+    found = problems(tmp_path, text, NodeSettings, node_settings.check)
+    assert [line.split(": ")[1] for line in found] == ["pathz", "paths[1].path", "paths[1].name", "fs.warn_percent"]
+
+
+def test_a_default_that_stands_in_for_a_wrong_value_causes_no_second_problem(tmp_path: Path) -> None:
+    text = "fs: {warn_percent: high, critical_percent: 10}\n"
+    found = problems(tmp_path, text, NodeSettings, node_settings.check)
+    assert found == ['1: fs.warn_percent: "high" is not a number from 0 to 100']
+
+
+def test_a_contradiction_from_the_environment_is_named_by_the_variable(tmp_path: Path) -> None:
+    found = problems(tmp_path, "{}", NodeSettings, node_settings.check, ETLMON_NODE__LISTEN="nowhere")
+    assert found[0].startswith('ETLMON_NODE__LISTEN: node.listen: "nowhere" is no address to listen at')
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
+        ("0.0.0.0:0", ("0.0.0.0", 0)),  # noqa: S104 - read, not listened at
+        ("[::1]:8080", ("::1", 8080)),
+        ("[fe80::1%eth0]:80", ("fe80::1%eth0", 80)),
+        ("localhost:65535", ("localhost", 65535)),
+        ("etl_01.example.com:1", ("etl_01.example.com", 1)),
+        ("unix:/run/etlmon/node.sock", Path("/run/etlmon/node.sock")),
+    ],
+)
+def test_a_listening_address_is_understood(text: str, meant: tuple[str, int] | Path) -> None:
+    assert listen_address(text) == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "8080", ":8080", "host", "host:", "host:x", "host:65536", "host:-1", "::1:8080", "[::g]:1", "[]:1",
+     "[1.2.3.4]:1", "a b:1", "300.1.1.1:80", "http://h:1", "unix:", "unix:run/x", "unix:/" + "x" * 107, "host:１"],
+)  # fmt: skip
+def test_what_is_no_listening_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        listen_address(text)
+
+
+def test_the_database_lies_where_its_user_may_write() -> None:
+    home = Path("/home/etl")
+    assert default_db_path(None, home, is_root=True) == Path("/var/lib/etlmon/etlmon.db")
+    assert default_db_path(None, home, is_root=False) == Path("/home/etl/.local/state/etlmon/etlmon.db")
+    assert default_db_path("/state", home, is_root=False) == Path("/state/etlmon/etlmon.db")

@@ -1,0 +1,261 @@
+"""`etlmon status` against nodes that are well, ill, silent and hostile."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from etlmon.contract.errors import Forbidden, Unavailable
+from etlmon.contract.fs import FS, Mount, MountState
+from etlmon.contract.node import HEALTH, NODE, CollectorHealth, Health
+from etlmon.contract.paths import PATHS, PathState, PathStats, PathStatus
+from etlmon.status import print_status
+from etlmon.status_text import render
+from tests.fakes.nodes import FakeNode, closed_port, refusing, slow, web_page, well
+from ui.problems import HEALTH_QUESTION, MOUNTS_QUESTION, PATHS_QUESTION
+from ui.state import NodeState, Question, answered
+from ui.widgets.cells import width_of
+
+NOW = datetime.now(UTC)
+
+
+def mount(point: str = "/data", percent: float = 50.0, state: MountState = "ok", **more: Any) -> Mount:
+    return Mount(
+        mount_point=point, total_bytes=4 * 2**40, used_bytes=2 * 2**40, avail_bytes=2 * 2**40, used_percent=percent,
+        inodes_total=100, inodes_used_percent=10.0, state=state, collected_at=NOW, **more,
+    )  # fmt: skip
+
+
+def path(name: str = "/in", state: PathState = "ok", status: PathStatus = "OK", **more: Any) -> PathStats:
+    return PathStats(path=name, file_count=1204, state=state, status=status, collected_at=NOW, **more)
+
+
+def set_well(node: FakeNode) -> None:
+    node.answers |= {HEALTH.path: Health(status="healthy"), FS.path: [mount()], PATHS.path: [path()]}
+
+
+@pytest.fixture
+def nodes() -> Iterator[Callable[[], FakeNode]]:
+    """Makes nodes that are well, served from a thread of their own for as long as the test runs."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    started: list[FakeNode] = []
+
+    def start() -> FakeNode:
+        node = FakeNode(node_id=f"fake-{len(started)}")
+        set_well(node)
+        asyncio.run_coroutine_threadsafe(node.__aenter__(), loop).result(10)
+        started.append(node)
+        return node
+
+    yield start
+    for node in started:
+        asyncio.run_coroutine_threadsafe(node.__aexit__(None, None, None), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+def test_all_is_well(nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]) -> None:
+    node = nodes()
+    assert print_status([node.url]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].startswith(f"● prod-etl-01  {node.url}  healthy")
+    assert lines[1].split() == ["MOUNT", "USED%", "USED", "AVAIL", "TOTAL", "INODE%", "STATE"]
+    assert lines[2].split() == ["●", "/data", "50%", "2.0T", "2.0T", "4.0T", "10%", "ok"]
+    assert lines[4].split()[:3] == ["●", "/in", "1,204"]
+    assert lines[-1] == "1 node: ● 1 ok"
+    assert err == ""
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    ("answers", "words", "code"),
+    [
+        ({HEALTH.path: Health(status="degraded", problems=["fs failed once: x"])}, "WARN fs failed once: x", 1),
+        ({HEALTH.path: Health(status="unhealthy", problems=["the store takes no rows"])}, "CRIT the store takes", 1),
+        ({FS.path: [mount(percent=92.5)]}, "◆ /data", 1),
+        ({FS.path: [mount(percent=85.0)]}, "▲ /data", 0),
+        ({FS.path: [mount(state="stuck", stuck_since=NOW)]}, "does not answer", 1),
+        ({FS.path: [mount(state="not_mounted", expected=True)]}, "not mounted", 1),
+        ({FS.path: [mount(state="denied", error_message="no permission")]}, "▲ /data", 0),
+        ({PATHS.path: [path(state="stuck", status="SCANNING")]}, "stuck, scanning", 1),
+        ({PATHS.path: [path(state="missing", status="ERROR", error_message="it is gone")]}, "it is gone", 1),
+        ({PATHS.path: [path(state="incomplete", complete=False)]}, ">=1,204", 0),
+        ({PATHS.path: [path(skipped=3)]}, "3 directories could not be read", 0),
+        ({FS.path: Unavailable("the store is full")}, "CRIT the store is full (503 Unavailable)", 1),
+        ({FS.path: []}, "no mount has been looked at yet", 0),
+        ({PATHS.path: []}, "no path is watched", 0),
+    ],
+)
+def test_what_is_wrong_is_shown_and_told_to_scripts(
+    answers: dict[str, Any], words: str, code: int, nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = nodes()
+    node.answers |= answers
+    assert print_status([node.url]) == code
+    assert words in capsys.readouterr().out
+
+
+def test_a_count_that_is_unknown_is_not_shown_as_zero(
+    nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = nodes()
+    node.answers[FS.path] = [Mount(mount_point="/data", state="not_mounted", collected_at=NOW)]
+    node.answers[PATHS.path] = [PathStats(path="/data/in", state="not_mounted", status="ERROR", collected_at=NOW)]
+    print_status([node.url])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("◆ /data")]
+    assert rows[0][2:7] == ["─"] * 5
+    assert rows[1][2:5] == ["─"] * 3
+
+
+def test_the_worst_comes_first(nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]) -> None:
+    node = nodes()
+    node.answers[FS.path] = [mount("/a"), mount("/b", 85), mount("/c", 60), mount("/d", state="stuck"), mount("/e", 95)]
+    node.answers[PATHS.path] = [path("/p"), path("/q", skipped=1), path("/r", state="denied", status="ERROR")]
+    print_status([node.url])
+    rows = [line.split()[1] for line in capsys.readouterr().out.splitlines() if line[2:3] == "/"]
+    assert rows == ["/e", "/d", "/b", "/c", "/a", "/r", "/q", "/p"]
+
+
+def test_each_silent_node_has_its_own_reason(nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]) -> None:
+    good, page, closed = nodes(), nodes(), closed_port()
+    page.behave = web_page
+    assert print_status([good.url, page.url, closed], names={closed: "etl-09"}) == 1
+    out, err = capsys.readouterr()
+    assert f"✕ etl-09  {closed}" in out
+    assert "DOWN does not answer: connection refused" in out
+    assert "DOWN does not answer: not an etlmon node: it answers a web page" in out
+    assert out.splitlines()[-1] == "3 nodes: ✕ 2 down  ● 1 ok"
+    assert err == ""
+
+
+def test_when_nobody_answers_it_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert print_status([closed_port()]) == 1
+    out, err = capsys.readouterr()
+    assert "connection refused" in out
+    assert "No node answers. To start one on this host: etlmon node" in err
+
+
+def test_nodes_are_asked_side_by_side(nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]) -> None:
+    barrier = 0
+    most = 0
+
+    async def crowded(fake: FakeNode, request: Any) -> Any:
+        nonlocal barrier, most
+        barrier += 1
+        most = max(most, barrier)
+        answer = await slow(0.2)(fake, request)
+        barrier -= 1
+        return answer
+
+    some = [nodes() for _ in range(5)]
+    for node in some:
+        node.behave = crowded
+    assert print_status([node.url for node in some]) == 0
+    assert most >= 5
+    assert capsys.readouterr().out.splitlines()[-1] == "5 nodes: ● 5 ok"
+
+
+def test_a_node_that_refuses_everything_is_not_well(
+    nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = nodes()
+    node.behave = refusing(Forbidden("closed today"))
+    assert print_status([node.url]) == 1
+    assert "closed today" in capsys.readouterr().out
+
+
+def test_more_paths_than_one_answer_holds_are_all_asked_for(
+    nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = nodes()
+    rows = [path(f"/p{index:04}") for index in range(1500)]
+
+    async def paged(fake: FakeNode, request: Any) -> Any:
+        if request.path == PATHS.path:
+            offset, limit = int(request.query["offset"]), int(request.query["limit"])
+            fake.answers[PATHS.path] = rows[offset : offset + limit]
+        return await well(fake, request)
+
+    node.behave = paged
+    assert print_status([node.url], as_json=True) == 0
+    assert len(json.loads(capsys.readouterr().out)["nodes"][0]["paths"]) == 1500
+
+
+def test_json_is_one_document_with_everything(
+    nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]
+) -> None:
+    node, closed = nodes(), closed_port()
+    node.answers[FS.path] = [mount(percent=95.0)]
+    lame = CollectorHealth(name="fs", status="failing", interval_sec=15, consecutive_failures=2, last_error="x")
+    node.answers[HEALTH.path] = Health(status="degraded", collectors=[lame], problems=["fs failed"])
+    assert print_status([node.url, closed], names={closed: "etl-09"}, as_json=True) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["ok"] is False
+    assert datetime.fromisoformat(document["checked_at"]) - NOW < timedelta(minutes=5)
+    up, down = document["nodes"]
+    assert (up["name"], up["ok"], up["error"]) == ("prod-etl-01", False, None)
+    assert up["node"]["node_id"] == NODE.example.node_id
+    assert up["health"]["collectors"][0]["last_error"] == "x"
+    assert up["mounts"][0]["used_percent"] == 95.0
+    assert [(problem["level"], problem["about"], problem["key"]) for problem in up["problems"]] == [
+        ("crit", "fs", "/data"),
+        ("warn", "node", ""),
+    ]
+    assert (down["name"], down["ok"], down["node"], down["mounts"]) == ("etl-09", False, None, [])
+    assert down["error"].startswith("connection refused")
+
+
+def state(*, mounts: list[Mount], paths: list[PathStats], name: str = "etl") -> NodeState:
+    node = NodeState(name=name, address="http://h:1")
+    node = answered(node, Question(NODE), NODE.example, now=NOW, elapsed_ms=4)
+    node = answered(node, HEALTH_QUESTION, Health(status="healthy", uptime_sec=90), now=NOW)
+    return answered(answered(node, MOUNTS_QUESTION, mounts, now=NOW), PATHS_QUESTION, paths, now=NOW)
+
+
+HOSTILE = "/d\x1b[31m\u202e[/x]\n서울-지점/👩‍💻" + "x" * 300
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120, 500])
+@pytest.mark.parametrize("utf8", [True, False])
+def test_no_line_is_wider_than_the_terminal_whatever_it_holds(width: int, utf8: bool) -> None:
+    states = [
+        state(mounts=[mount(HOSTILE), mount("/a", 95)], paths=[path(HOSTILE, error_message=HOSTILE)], name=HOSTILE)
+    ]
+    text = render(states, now=NOW, width=width, colour=False, utf8=utf8)
+    assert max(map(width_of, text.splitlines())) <= width
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_columns_stand_below_each_other_with_wide_characters() -> None:
+    text = render(
+        [state(mounts=[mount("/서울-지점"), mount("/b")], paths=[])], now=NOW, width=80, colour=False, utf8=True
+    )
+    header, first, second = (line for line in text.splitlines() if line.endswith(("STATE", "ok")) and "%" in line)
+    ends = [width_of(line[: line.index("%") + 1]) for line in (header, first, second)]
+    assert ends[0] == ends[1] == ends[2]
+
+
+def test_into_a_pipe_nothing_is_cut() -> None:
+    long = "/x" * 400
+    assert long in render([state(mounts=[mount(long)], paths=[])], now=NOW, width=None, colour=False, utf8=True)
+
+
+def test_without_utf8_only_ascii_is_drawn() -> None:
+    rows = [mount(percent=95.0), mount("/b", state="stuck"), mount("/c", 85.0)]
+    assert render([state(mounts=rows, paths=[path()])], now=NOW, width=80, colour=False, utf8=False).isascii()
+
+
+def test_colour_marks_what_is_wrong_and_never_leaks_into_the_next_line() -> None:
+    text = render([state(mounts=[mount(percent=95.0)], paths=[])], now=NOW, width=80, colour=True, utf8=True)
+    (line,) = (line for line in text.splitlines() if "/data" in line)
+    assert line.startswith("\x1b[31m")
+    assert all(line.endswith("\x1b[0m") for line in text.splitlines() if "\x1b" in line)
