@@ -1,0 +1,21 @@
+"""What a node can watch: one file a domain, and the list of them all."""
+
+import aiosqlite
+
+from node.collector import Registration
+from node.collectors import fs, paths
+from node.settings import NodeSettings
+from node.store import fs as fs_store
+from node.store import paths as paths_store
+
+
+async def _prune_paths(db: aiosqlite.Connection, settings: NodeSettings) -> None:
+    await paths_store.forget(db, [watched.path for watched in settings.paths])
+    await paths_store.end_interrupted(db)
+
+
+COLLECTORS: tuple[Registration, ...] = (
+    Registration("fs", fs.build, fs_store.record),
+    Registration("paths", paths.build, paths_store.record, _prune_paths),
+)
+"""The domains in the order in which their collectors first run."""

@@ -1,0 +1,174 @@
+"""What a node costs its host: memory (P1), processor (P2) and the wait for its first answer (P7).
+
+The peer is Prometheus' node_exporter, which reads the same mounts. By default the node settles for some seconds;
+ETLMON_BENCH_LONG=1 takes half an hour: memory after 5 minutes and again after 30, the processor in between.
+"""
+
+import contextlib
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.figure import Figure
+from bench.processes import Memory, answers, cpu_sec, free_port, memory, program
+
+ROUNDS = 5
+MOUNTS = PATHS = 5
+FILES_PER_PATH = 2000
+SCRAPE_SEC = 15.0
+SAMPLE_SEC = 0.25
+MIB = 1024 * 1024
+EXPORTER = "prometheus-node-exporter"
+
+
+def run() -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="etlmon-bench-") as scratch, _mounts(Path(scratch)) as mounts:
+        config = _configure(Path(scratch))
+        return [*_cost(config, mounts), _start(config)]
+
+
+@contextlib.contextmanager
+def _mounts(scratch: Path) -> Iterator[int]:
+    """Five file systems to watch; those the host has, when this is not root. Yields how many were added."""
+    added: list[Path] = []
+    for number in range(MOUNTS if os.geteuid() == 0 else 0):
+        where = scratch / f"mount{number}"
+        where.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "bench", where], check=True)
+        added.append(where)
+    try:
+        yield len(added)
+    finally:
+        for where in added:
+            subprocess.run(["umount", where], check=True)
+
+
+def _configure(scratch: Path) -> Path:
+    lines = ["paths:"]
+    for number in range(PATHS):
+        directory = scratch / f"path{number}"
+        directory.mkdir()
+        for file in range(FILES_PER_PATH):
+            (directory / f"{file}.csv").touch()
+        lines.append(f"  - path: {directory}")
+    config = scratch / "node.yaml"
+    config.write_text("\n".join([f"node: {{db_path: {scratch / 'etlmon.db'}}}", *lines, ""]))
+    return config
+
+
+def _node(config: Path, port: int) -> contextlib.AbstractContextManager[tuple[int, float]]:
+    command: list[str | Path] = [sys.executable, "-m", "etlmon", "node", "-c", config]
+    return program(command, f"http://127.0.0.1:{port}/health", {"ETLMON_NODE__LISTEN": f"127.0.0.1:{port}"})
+
+
+def _exporter(port: int) -> contextlib.AbstractContextManager[tuple[int, float]]:
+    return program([EXPORTER, f"--web.listen-address=127.0.0.1:{port}"], f"http://127.0.0.1:{port}/")
+
+
+def _start(config: Path) -> Figure:
+    node, exporter = [], []
+    for _ in range(ROUNDS):
+        with _node(config, free_port()) as (_, took):
+            node.append(took * 1000)
+        if shutil.which(EXPORTER):
+            with _exporter(free_port()) as (_, took):
+                exporter.append(took * 1000)
+    return Figure(
+        id="P7",
+        what="node start to first 200 on /health",
+        measured=statistics.median(node),
+        unit="ms",
+        budget=600,
+        peers=(("node_exporter", statistics.median(exporter)),) if exporter else (),
+        note=f"median of {ROUNDS}, {min(node):.0f} to {max(node):.0f}; the database exists",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One program while it was watched, all in MiB but the last.
+
+    `usual` and `unshared` are medians with the children alive at the moment, `most` is the largest sum from the start
+    on, scans included; `growth` is of the program alone, for children come and go; `percent` is of one core.
+    """
+
+    usual: float
+    unshared: float
+    most: float
+    growth: float
+    percent: float
+
+
+def _cost(config: Path, mounts: int) -> list[Figure]:
+    long = os.environ.get("ETLMON_BENCH_LONG") == "1"
+    settle_sec, watch_sec = (300.0, 1500.0) if long else (8.0, 30.0)
+    node, exporters = _watch(config, settle_sec, watch_sec)
+    own = f"{mounts} mounts more than the host has, {PATHS} paths of {FILES_PER_PATH:,} files"
+    over = f"over {watch_sec:g} s" + ("" if long else "; ETLMON_BENCH_LONG=1 for 25 minutes")
+
+    def memory_figure(what: str, pick: Callable[[Course], float], note: str, budget: float | None = None) -> Figure:
+        peers = tuple(("node_exporter", pick(course)) for course in exporters)
+        return Figure(id="P1", what=what, measured=pick(node), unit="MiB", budget=budget, peers=peers, note=note)
+
+    return [
+        memory_figure("resident memory of a node", lambda course: course.usual, f"median {over}; {own}", 50),
+        memory_figure("of it, what nobody shares", lambda course: course.unshared, f"median {over}"),
+        memory_figure("at most, with the children that scan", lambda course: course.most, "from the start on"),
+        memory_figure("growth of its own resident memory", lambda course: course.growth, over),
+        Figure(
+            id="P2",
+            what="processor time of a node at default intervals",
+            measured=node.percent,
+            unit="% of a core",
+            budget=0.5,
+            peers=tuple(("node_exporter", course.percent) for course in exporters),
+            note=f"over {watch_sec:g} s with children; each asked every {SCRAPE_SEC:g} s",
+        ),
+    ]
+
+
+def _watch(config: Path, settle_sec: float, watch_sec: float) -> tuple[Course, list[Course]]:
+    """The node's course, and that of the exporter where there is one, run and asked side by side."""
+    with ExitStack() as programs:
+        ports = free_port(), free_port()
+        pids, urls = [programs.enter_context(_node(config, ports[0]))[0]], [f"http://127.0.0.1:{ports[0]}/api/v1/fs"]
+        if shutil.which(EXPORTER):
+            pids.append(programs.enter_context(_exporter(ports[1]))[0])
+            urls.append(f"http://127.0.0.1:{ports[1]}/metrics")
+        first = _ask_for(settle_sec, urls, pids)
+        before, began = [(memory(pid, with_children=False).rss_bytes, cpu_sec(pid)) for pid in pids], time.monotonic()
+        then = _ask_for(watch_sec, urls, pids)
+        wall_sec = time.monotonic() - began
+        courses = [
+            Course(
+                usual=statistics.median(sample.rss_bytes for sample in then[pid]) / MIB,
+                unshared=statistics.median(sample.uss_bytes for sample in then[pid]) / MIB,
+                most=max(sample.rss_bytes for sample in first[pid] + then[pid]) / MIB,
+                growth=(memory(pid, with_children=False).rss_bytes - rss) / MIB,
+                percent=100 * (cpu_sec(pid) - cpu) / wall_sec,
+            )
+            for pid, (rss, cpu) in zip(pids, before, strict=True)
+        ]
+    return courses[0], courses[1:]
+
+
+def _ask_for(seconds: float, urls: list[str], pids: list[int]) -> dict[int, list[Memory]]:
+    """For that long ask each address once every SCRAPE_SEC, as a scraper would, and look at the memory meanwhile."""
+    end, next_scrape = time.monotonic() + seconds, 0.0
+    samples: dict[int, list[Memory]] = {pid: [] for pid in pids}
+    while time.monotonic() < end:
+        if time.monotonic() >= next_scrape:
+            assert all(answers(url) for url in urls), f"no answer from one of {urls}"
+            next_scrape = time.monotonic() + SCRAPE_SEC
+        for pid in pids:
+            samples[pid].append(memory(pid))
+        time.sleep(SAMPLE_SEC)
+    return samples

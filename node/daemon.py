@@ -1,0 +1,160 @@
+"""The node's process: it opens the store, starts the runner, serves the API, and stops all of it in reverse."""
+
+import asyncio
+import gc
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from pathlib import Path
+
+from aiohttp import web
+
+from node import signals
+from node.api.app import build_app
+from node.api.context import ApiContext
+from node.api.server import ApiRunner
+from node.clock import utc_now
+from node.collectors import COLLECTORS
+from node.listen import ListenError, listening
+from node.maintenance import Maintenance
+from node.notify import Notifier
+from node.reload import Load, Reloader
+from node.runner import Runner
+from node.settings import NodeSettings, default_db_path
+from node.store.database import Database, StoreError
+
+logger = logging.getLogger(__name__)
+
+LET_GO_SEC = 0.3
+"""How long a cancelled task of the daemon's own may hold up a stop."""
+
+
+def main(settings: NodeSettings, *, reload: Load | None = None) -> int:
+    """Be a node until a signal says stop: 0 after a clean stop, 1 when the node could not start.
+
+    A collector that does not let go, or a thread that hangs, is left behind: the process then ends without it.
+    """
+    loop = asyncio.new_event_loop()
+    code = 0
+    try:
+        loop.run_until_complete(run(settings, reload=reload))
+    except (ListenError, StoreError) as error:
+        code = 1
+        sys.stderr.write(f"etlmon node: {error}\n")
+        if settings.logging.file:
+            logger.error("the node does not start: %s", error)  # noqa: TRY400
+    if not _all_ended(loop):
+        logging.shutdown()
+        os._exit(code)
+    loop.close()
+    return code
+
+
+async def run(
+    settings: NodeSettings,
+    *,
+    ready: Callable[[str], None] | None = None,
+    stop: asyncio.Event | None = None,
+    reload: Load | None = None,
+) -> None:
+    """Be a node until told to stop.
+
+    `ready` is called with the address (`http://127.0.0.1:8080`, `unix:/path`) once the node answers there. With `stop`
+    the caller says when to end; without it the signals do: SIGINT and SIGTERM stop, SIGHUP reads the configuration
+    again through `reload`. Raises ListenError and StoreError when the node cannot start; what was started is stopped.
+    """
+    ended, hangup, notifier = stop or asyncio.Event(), asyncio.Event(), Notifier()
+    async with AsyncExitStack() as parts:
+        parts.enter_context(nullcontext() if stop else signals.handled(ended, hangup))
+        address, sockets = parts.enter_context(listening(settings.node.listen))
+        database = await Database.open(_db_path(settings), clock=utc_now)
+        parts.push_async_callback(database.close)
+        runner = Runner(database, COLLECTORS, clock=utc_now)
+        parts.push_async_callback(runner.stop)
+        context = ApiContext(
+            database=database,
+            runner=runner,
+            settings=settings,
+            clock=utc_now,
+            started_at=utc_now(),
+            hostname=socket.gethostname(),
+            boot_id=_boot_id(),
+            reload=lambda: reloader.reload(),
+        )
+        reloader = Reloader(context, reload, notifier)
+        await runner.start(settings)
+        await parts.enter_async_context(_serving(context, sockets))
+        await parts.enter_async_context(_background(Maintenance(database, lambda: context.settings, utc_now).go_on()))
+        await parts.enter_async_context(_background(_reload_at(hangup, reloader)))
+        await parts.enter_async_context(_background(notifier.keep_alive()))
+        parts.callback(notifier.stopping)
+        # What was made so far stays; the collector of garbage need not look at it again.
+        gc.collect()
+        gc.freeze()
+        logger.info("node %s listening on %s", context.node_name, address)
+        notifier.ready(f"listening on {address}")
+        if ready is not None:
+            ready(address)
+        await ended.wait()
+    logger.info("node %s stopped", context.node_name)
+
+
+def _db_path(settings: NodeSettings) -> Path:
+    if settings.node.db_path:
+        return Path(settings.node.db_path)
+    return default_db_path(os.environ.get("XDG_STATE_HOME"), Path.home(), is_root=os.geteuid() == 0)
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+@asynccontextmanager
+async def _serving(context: ApiContext, sockets: Sequence[socket.socket]) -> AsyncIterator[None]:
+    server = ApiRunner(build_app(context))
+    await server.setup()
+    try:
+        for bound in sockets:
+            await web.SockSite(server, bound).start()
+        yield
+    finally:
+        await server.cleanup()
+
+
+@asynccontextmanager
+async def _background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    task.add_done_callback(_report)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task}, timeout=LET_GO_SEC)
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    """Nobody waits for these tasks: without this, one that breaks would do so in silence."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("a part of the node ended: %s", task.get_name(), exc_info=error)
+
+
+async def _reload_at(hangup: asyncio.Event, reloader: Reloader) -> None:
+    while True:
+        await hangup.wait()
+        hangup.clear()
+        await reloader.reload()
+
+
+def _all_ended(loop: asyncio.AbstractEventLoop) -> bool:
+    """Cancel what is left on the loop; False when something does not end: a task, or a thread that blocks the exit."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    # Waits for the threads of to_thread(); it is not cancelled, because that would wait for them without end.
+    left.add(loop.create_task(loop.shutdown_default_executor()))
+    _, pending = loop.run_until_complete(asyncio.wait(left, timeout=LET_GO_SEC))
+    return not pending and all(thread.daemon or thread is threading.main_thread() for thread in threading.enumerate())
