@@ -1,0 +1,163 @@
+"""paths: counts what lies below each watched directory, without ever waiting for it in this process."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+
+import aiosqlite
+import msgspec
+
+from etlmon.contract.paths import PathStats, PathTop
+from node.collector import Collector, Reading
+from node.collectors.paths_order import lies_below, normal, order_for
+from node.collectors.paths_rows import events_of, finished, samples_of, scanning, top_of, unreachable
+from node.settings import NodeSettings, WatchedPath
+from node.sources.mounts import MountEntry, mount_of, read_mounts, readable
+from node.sources.walk import Order, Progress, Result, Walker, WalkError
+from node.store import paths as store
+from node.store.paths import PathScan
+
+SCANS_AT_ONCE = 4
+"""In one node, however many paths it watches."""
+
+_MOST_WAIT_SEC = 600.0
+_SLACK_SEC = 10.0
+
+
+def build(settings: NodeSettings) -> list["PathCollector"]:
+    """One collector for each watched path."""
+    slots = asyncio.Semaphore(SCANS_AT_ONCE)
+    return [
+        PathCollector(
+            watched,
+            interval_sec=float(watched.scan_interval or settings.refresh.default_path_scan),
+            expected=[normal(e.mount) for e in settings.fs.expect if lies_below(watched.path, e.mount)],
+            slots=slots,
+        )
+        for watched in settings.paths
+    ]
+
+
+class PathCollector(Collector[PathScan]):
+    """Scans one watched path. `expected` are mount points above it; `proc` is where the mounts are read."""
+
+    domain: ClassVar[str] = "paths"
+
+    def __init__(
+        self,
+        watched: WatchedPath,
+        *,
+        interval_sec: float,
+        expected: Sequence[str] = (),
+        slots: asyncio.Semaphore,
+        proc: Path = Path("/proc"),
+    ) -> None:
+        self.name = f"paths:{watched.path}"
+        self.interval_sec = interval_sec
+        self.deadline_sec = _MOST_WAIT_SEC + watched.timeout + _SLACK_SEC
+        self.options = (watched, interval_sec, tuple(expected))
+        self._watched = watched
+        self._expected = expected
+        self._slots = slots
+        self._proc = proc
+        self._walker = Walker()
+        self._row: PathStats | None = None
+        self._last_complete: int | None = None
+        self._mount_point: str | None = None
+        self._recent = b""
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the child of a scan is still there, if only to hang."""
+        return self._walker.pid is not None
+
+    async def resume(self, db: aiosqlite.Connection) -> None:
+        """Go on from the last finished scan, so that nothing that was known is reported anew."""
+        self._row = next((row for row in await store.all_stats(db) if row.path == self._watched.path), None)
+        if self._row is not None and self._row.complete:
+            self._last_complete = self._row.file_count
+
+    async def readings(self, now: datetime) -> AsyncGenerator[Reading[PathScan], None]:
+        """One scan: a SCANNING row at once and at each progress, then the row of its end."""
+        if self.hangs:
+            known = self._row if self._row is not None and self._row.state == "stuck" else None
+            yield self._ended(known or finished(self._watched, Result(end="stuck"), now, 0.0, None), now)
+            return
+        async with self._slots:
+            mounts = read_mounts(self._proc)
+            reason = self._not_mounted(mounts)
+            if reason is not None:
+                yield self._ended(unreachable(self._watched, "not_mounted", reason, now), now)
+                return
+            async with aclosing(self._scan(order_for(self._watched, mounts, self._recent), now)) as readings:
+                async for reading in readings:
+                    yield reading
+
+    async def close(self) -> None:
+        await self._walker.close()
+
+    async def _scan(self, order: Order, now: datetime) -> AsyncGenerator[Reading[PathScan], None]:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        yield self._progress(Progress(), now)
+        try:
+            async with aclosing(self._walker.walk(order)) as messages:
+                async for message in messages:
+                    if isinstance(message, Progress):
+                        yield self._progress(message, now)
+                    else:
+                        yield self._result(message, now, clock() - started)
+        except WalkError as error:
+            row = self._row or unreachable(self._watched, "incomplete", "", now)
+            failed = msgspec.structs.replace(
+                row, status="ERROR", state="incomplete", complete=False, error_message=str(error)
+            )
+            yield self._ended(failed, now)
+            raise
+
+    def _progress(self, progress: Progress, now: datetime) -> Reading[PathScan]:
+        row = scanning(self._watched, self._row, now, self._next_at(now), progress.files)
+        return Reading(rows=[PathScan(stats=row)], samples=samples_of(self._row))
+
+    def _result(self, result: Result, now: datetime, duration_sec: float) -> Reading[PathScan]:
+        at = now + timedelta(seconds=duration_sec)
+        row = finished(self._watched, result, at, duration_sec, self._last_complete)
+        if result.end == "done":
+            self._last_complete = result.files
+            self._recent = result.recent
+        return self._ended(row, at, top_of(result))
+
+    def _ended(self, row: PathStats, at: datetime, top: PathTop | None = None) -> Reading[PathScan]:
+        before = self._row.state if self._row is not None else None
+        self._row = msgspec.structs.replace(row, next_scan_at=self._next_at(at))
+        return Reading(
+            rows=[PathScan(stats=self._row, top=top)],
+            samples=samples_of(self._row),
+            events=events_of(before, self._row, at),
+        )
+
+    def _next_at(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self.interval_sec)
+
+    def _not_mounted(self, mounts: Sequence[MountEntry]) -> str | None:
+        """Why the path is not where it should be: an expected mount above it is not there, or the mount that it was on
+        at the scan before is gone. An autofs trigger in its place is fine: the scan mounts it.
+        """
+        path = readable(self._watched.path)
+        there = {entry.mount_point for entry in mounts}
+        for mount in self._expected:
+            if mount not in there:
+                return f"{path} lies on {readable(mount)}, which is not mounted; mount it"
+        home = mount_of(normal(self._watched.path), mounts)
+        if home is None:
+            return None
+        known = self._mount_point
+        gone = known is not None and len(home.mount_point) < len(known) and home.fstype != "autofs"
+        if known is not None and gone:
+            return f"{path} was on {readable(known)}, which is not mounted any more; mount it, or restart the node"
+        if home.fstype != "autofs":
+            self._mount_point = home.mount_point
+        return None
