@@ -229,7 +229,7 @@ def _status(arguments: argparse.Namespace) -> int:
         from ui.settings import DEFAULT_ADDRESS
 
         names = {node.address: node.name for node in loaded.settings.nodes} or {DEFAULT_ADDRESS: ""}
-    from etlmon.status import print_status
+    from ui.status import print_status
 
     return print_status(list(dict.fromkeys(arguments.urls)) or list(names), names=names, as_json=arguments.json)
 

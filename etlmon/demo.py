@@ -134,7 +134,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _snapshot(address: str) -> int:
-    from etlmon.status import print_status
+    from ui.status import print_status
 
     asyncio.run(_first_scans(address))
     # What is wrong with this host is shown, but it is not the demo that failed.

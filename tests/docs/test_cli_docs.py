@@ -8,7 +8,7 @@ import msgspec
 
 from etlmon.cli import build_parser
 from etlmon.completion import describe
-from etlmon.status import NodeReport, ProblemReport, StatusReport
+from ui.status import NodeReport, ProblemReport, StatusReport
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs/cli.md").read_text(encoding="utf-8")
 COMMANDS = list(describe(build_parser(), ("etlmon",)).walk())

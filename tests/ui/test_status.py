@@ -13,11 +13,11 @@ from etlmon.contract.errors import Forbidden, Unavailable
 from etlmon.contract.fs import FS, Mount, MountState
 from etlmon.contract.node import HEALTH, NODE, CollectorHealth, Health
 from etlmon.contract.paths import PATHS, PathState, PathStats, PathStatus
-from etlmon.status import print_status
-from etlmon.status_text import render
 from tests.fakes.nodes import FakeNode, closed_port, refusing, slow, web_page, well
 from ui.problems import HEALTH_QUESTION, MOUNTS_QUESTION, PATHS_QUESTION
 from ui.state import NodeState, Question, answered
+from ui.status import print_status
+from ui.status_text import render
 from ui.widgets.cells import width_of
 
 NOW = datetime.now(UTC)

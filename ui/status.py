@@ -19,10 +19,10 @@ from etlmon.contract.endpoint import Page
 from etlmon.contract.fs import FS, Mount
 from etlmon.contract.node import HEALTH, NODE, Health, NodeInfo
 from etlmon.contract.paths import PATHS, PathStats
-from etlmon.status_text import problems_of, render
 from ui.glyphs import WORDS
 from ui.problems import HEALTH_QUESTION, MOUNTS_QUESTION, PATHS_QUESTION
 from ui.state import NodeState, Question, answered, failed, refused
+from ui.status_text import problems_of, render
 
 A = TypeVar("A")
 
