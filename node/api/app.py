@@ -1,0 +1,121 @@
+"""The node's HTTP server: each endpoint of the contract with its handler, and what holds for all of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from etlmon.contract.endpoint import Endpoint
+from etlmon.contract.errors import Forbidden
+from etlmon.contract.node import API_VERSION, API_VERSION_HEADER, NODE_ID_HEADER
+from node.api import docs
+from node.api.auth import identify, peer_of
+from node.api.context import ApiContext
+from node.api.encoding import Answers, Encoded, encode, respond
+from node.api.errors import Serve, answer_or_error
+from node.api.hosts import is_allowed
+from node.api.query import BODY_LIMIT, read_body, read_query
+from node.api.request import Nothing, Request, Route
+from node.api.routes import ROUTES
+
+QUERY_SEC = 10.0
+
+
+def build_app(context: ApiContext) -> web.Application:
+    """The application that answers for this node; `server.ApiRunner` runs it."""
+    app = web.Application(middlewares=[_edge(context)], client_max_size=BODY_LIMIT)
+    app.on_response_prepare.append(_stamp(context))
+    answers = Answers(lambda: context.database.generation)
+    for route in ROUTES:
+        app.router.add_route(route.endpoint.method, route.endpoint.path, _serve(context, route, answers))
+        if not route.endpoint.is_command:
+            app.router.add_route("HEAD", route.endpoint.path, _serve(context, route, answers))
+    docs.add_routes(app.router)
+    return app
+
+
+def _edge(context: ApiContext) -> Middleware:
+    """What each request passes first, and where each failure becomes an answer."""
+
+    @web.middleware
+    async def edge(request: web.Request, handler: Serve) -> web.StreamResponse:
+        async def checked(request: web.Request) -> web.StreamResponse:
+            _check_host(context, request)
+            return await handler(request)
+
+        return await answer_or_error(request, checked)
+
+    return edge
+
+
+def _stamp(context: ApiContext) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Puts on every response who answers, and what a browser may do with it."""
+    headers = {
+        NODE_ID_HEADER: context.database.node_id,
+        API_VERSION_HEADER: str(API_VERSION),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    }
+
+    async def stamp(_: web.Request, response: web.StreamResponse) -> None:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        response.headers["Server"] = "etlmon"
+
+    return stamp
+
+
+def _check_host(context: ApiContext, request: web.Request) -> None:
+    """Raises Forbidden when the request was sent to a name this node does not go by."""
+    peer = peer_of(request)
+    if peer.address is None:
+        return
+    host = request.headers.get("Host")
+    names = (*context.settings.security.allowed_hosts, context.hostname, context.node_name)
+    if not is_allowed(host, names, peer.arrived_at):
+        raise Forbidden(
+            f"this node does not answer to the host name {host!r}; add it to security.allowed_hosts"
+            if host
+            else "a request needs a Host header",
+            reason="host",
+        )
+
+
+def _serve(context: ApiContext, route: Route, answers: Answers) -> Serve:
+    endpoint = route.endpoint
+
+    async def query(request: web.Request) -> web.StreamResponse:
+        async def make() -> Encoded:
+            return await _answer(context, route, request)
+
+        answer = answers.given(request.path_qs) if route.cached else None
+        if answer is None:
+            async with asyncio.timeout(QUERY_SEC):
+                answer = await (answers.get(request.path_qs, make) if route.cached else make())
+        return respond(request, answer, kept=True)
+
+    async def command(request: web.Request) -> web.StreamResponse:
+        return respond(request, await _answer(context, route, request), kept=False)
+
+    return command if endpoint.is_command else query
+
+
+async def _answer(context: ApiContext, route: Route, request: web.Request) -> Encoded:
+    asked = Request(
+        context=context,
+        caller=identify(request, peer_of(request), context.settings.security),
+        params=await _params(route.endpoint, request),
+        path=route.endpoint.path,
+        status=route.endpoint.status,
+    )
+    value = await route.handler(asked)
+    return Encoded(encode(value), asked.status, asked.headers)
+
+
+async def _params(endpoint: Endpoint[object], request: web.Request) -> object:
+    if endpoint.is_command:
+        return await read_body(request, endpoint.body or Nothing)
+    return read_query(request, endpoint.query or Nothing)
