@@ -1,0 +1,60 @@
+"""docs/storage.md tells what is there, and its commands work as they stand."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from etlmon.contract.fs import Mount
+from etlmon.contract.node import Event, EventQuery
+from node.store import fs, node
+from tests.node.store.opened import START, fetch, opened
+from tests.peers import program, run
+
+TEXT = (Path(__file__).parents[3] / "docs" / "storage.md").read_text(encoding="utf-8")
+
+
+def documented() -> dict[str, list[str]]:
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (`.*) \|$", TEXT, flags=re.MULTILINE)
+    return {table: re.findall(r"`(\w+)`", columns) for table, columns in rows}
+
+
+def test_every_table_and_column_is_documented(tmp_path: Path) -> None:
+    async def scenario() -> dict[str, list[str]]:
+        async with opened(tmp_path / "etlmon.db") as database:
+            tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            return {
+                name: [row[0] for row in await database.read(fetch, "SELECT name FROM pragma_table_info(?)", name)]
+                for (name,) in await database.read(fetch, tables)
+            }
+
+    assert documented() == asyncio.run(scenario())
+
+
+@pytest.mark.peer("sqlite3")
+def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -> None:
+    queries = re.findall(r"^SELECT .*;$", TEXT, flags=re.MULTILINE)
+    assert len(queries) == 7
+    path, copy = tmp_path / "etlmon.db", tmp_path / "copy.db"
+
+    async def scenario() -> str:
+        async with opened(path) as database:
+            mount = Mount(mount_point="/", collected_at=START, used_bytes=9, used_percent=93.4)
+            event = Event(at=START, domain="fs", key="/", kind="tested", message="hello")
+            await database.write(lambda db: fs.record(db, [mount]))
+            await database.write(lambda db: node.add_events(db, [event]))
+            told = "".join(run(program("sqlite3"), "-readonly", path, query) for query in queries)
+            run(program("sqlite3"), path, f".backup {copy}")
+            return told + database.node_id
+
+    told = asyncio.run(scenario())
+    assert "/|93%|ok\n" in told
+    assert "2026-11-21T06:00:00.000Z|fs|/|tested|hello\n" in told
+
+    async def restored() -> str:
+        async with opened(copy) as database:
+            assert [row.message for row in await database.read(node.events, EventQuery())] == ["hello"]
+            return database.node_id
+
+    assert told.endswith(asyncio.run(restored()))
