@@ -20,11 +20,18 @@ LISTENING = re.compile(r"listening on (\S+)")
 class NodeUnderTest:
     """A started process; `output` is everything it wrote to standard output and standard error."""
 
-    def __init__(self, command: Sequence[str | Path], log: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str | Path], log: Path, env: Mapping[str, str], *, folder: Path | None = None
+    ) -> None:
         self._log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, **env}
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **env},
+                cwd=folder,
             )
 
     @property
