@@ -1,0 +1,8 @@
+"""The views, in the order of their tabs. A domain's view is a file of its own and one line here."""
+
+from ui.views.base import View
+from ui.views.fs import FsView
+from ui.views.overview import OverviewView
+from ui.views.paths import PathsView
+
+VIEWS: tuple[type[View], ...] = (OverviewView, FsView, PathsView)

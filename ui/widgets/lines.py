@@ -26,9 +26,9 @@ def grid(rows: Sequence[Sequence[Cell]], *, right: Sequence[int] = (), head: Seq
     for row in table:
         line: Line = []
         for index, cell in enumerate(row):
-            last = index == len(row) - 1 and index not in right
-            line += cell if last else fit_runs(cell, widths[index], right=index in right)
-            line += [] if last else [("  ", None)]
+            is_last, aligns_right = index == len(row) - 1, index in right
+            line += cell if is_last and not aligns_right else fit_runs(cell, widths[index], right=aligns_right)
+            line += [] if is_last else [("  ", None)]
         lines.append(line)
     return lines
 

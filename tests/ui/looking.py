@@ -1,0 +1,96 @@
+"""The app on a screen of a given size, over real connections, with a clock that stands still until it is moved."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from textual.pilot import Pilot
+
+from etlmon.client import Answer, NodeClient
+from tests.fakes.nodes import FakeNode
+from tests.ui.textsnap import screen_text
+from ui.app import EtlmonApp
+from ui.settings import NodeAddress, Ui, UiSettings
+
+NOW = datetime(2026, 11, 21, 6, 0, 30, tzinfo=UTC)
+WAIT_SEC = 10.0
+
+
+class Clock:
+    """Tells the time it was set to."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class SteadyClient(NodeClient):
+    """Asks over real connections, each of which is said to take 4 ms."""
+
+    async def ask(self, *arguments: Any, **more: Any) -> Answer[Any]:
+        return replace(await super().ask(*arguments, **more), elapsed_ms=4.0)
+
+
+class Looking:
+    """Someone who looks at the app and presses keys."""
+
+    def __init__(self, app: EtlmonApp, pilot: Pilot[object], clock: Clock) -> None:
+        self.app = app
+        self.pilot = pilot
+        self.clock = clock
+
+    @property
+    def screen(self) -> str:
+        return screen_text(self.app)
+
+    @property
+    def notices(self) -> list[str]:
+        return [str(notice.message) for notice in self.app._notifications]
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def until(self, condition: Callable[[], bool], what: str = "") -> None:
+        """Wait until it is so; fails with the screen when it does not come to be."""
+        end = time.monotonic() + WAIT_SEC
+        while not condition():
+            assert time.monotonic() < end, f"waited {WAIT_SEC:.0f} s for {what}; the screen is\n{self.screen}"
+            await asyncio.sleep(0.02)
+        await self.pilot.pause()
+
+    async def until_shown(self, *texts: str) -> None:
+        await self.until(lambda: all(text in self.screen for text in texts), " and ".join(texts))
+
+
+@asynccontextmanager
+async def looking(
+    nodes: Sequence[tuple[str, str]],
+    *,
+    size: tuple[int, int] = (120, 36),
+    ui: Ui | None = None,
+    read_only: bool = False,
+) -> AsyncIterator[Looking]:
+    """The app with these nodes (name, address) on a screen of this size."""
+    settings = UiSettings(
+        nodes=tuple(NodeAddress(name=name, address=address) for name, address in nodes), ui=ui or Ui()
+    )
+    clock = Clock()
+    app = EtlmonApp(settings, connect=SteadyClient, clock=clock, zone=UTC, read_only=read_only)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        yield Looking(app, pilot, clock)
+
+
+def on_time(fake: FakeNode) -> FakeNode:
+    """A fake node whose clock agrees with Clock."""
+    fake.headers["Date"] = NOW.strftime("%a, %d %b %Y %H:%M:%S GMT")
+    return fake

@@ -1,0 +1,75 @@
+"""What the operator sees, kept as text: `ETLMON_WRITE_SNAPSHOTS=1 pytest tests/ui/test_snapshots.py` writes it anew."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.nodes import FakeNode
+from tests.ui.hosts import in_trouble, says
+from tests.ui.looking import Looking, looking
+from tests.ui.textsnap import screen_widths
+from ui.problems import QUESTIONS
+
+FILES = Path(__file__).parent / "snapshots"
+SIZES = [(80, 24), (120, 36), (200, 60)]
+
+SCREENS: dict[str, tuple[str, ...]] = {
+    "overview": (),
+    "overview-detail": ("enter",),
+    "fs": ("2",),
+    "fs-all-nodes": ("2", "a"),
+    "fs-detail": ("2", "enter"),
+    "paths": ("3",),
+    "paths-detail": ("3", "G", "k", "k", "enter"),
+    "help": ("2", "question_mark"),
+    "hosts": ("H",),
+}
+
+
+async def settled(eye: Looking) -> None:
+    """Everything that was asked has been answered, and painted."""
+
+    def answered() -> bool:
+        names = [name for name in eye.app.fleet.names if eye.app.fleet.live(name).up is not False]
+        wanted = eye.app.view.questions(eye.app.session.names(eye.app.view))
+        return all(
+            node.held(question) is not None
+            for node in map(eye.app.fleet.live, names)
+            for question in (*QUESTIONS, *wanted.get(node.name, ()))
+        ) and all(node.up is not None for node in map(eye.app.fleet.live, eye.app.fleet.names))
+
+    await eye.until(answered, "all answers")
+    eye.app.paint()
+    await eye.until(answered, "the answers of the detail")
+    eye.app.paint()
+    await eye.pilot.pause()
+
+
+def compare(name: str, screen: str) -> None:
+    file = FILES / f"{name}.txt"
+    if os.environ.get("ETLMON_WRITE_SNAPSHOTS"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(screen + "\n", encoding="utf-8")
+    assert screen + "\n" == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", SCREENS)
+def test_the_screen_looks_as_it_did(name: str, size: tuple[int, int]) -> None:
+    async def main() -> str:
+        async with FakeNode(node_id="id-1") as one, FakeNode(node_id="id-2") as two:
+            says(one, "prod-etl-01")
+            in_trouble(two, "dw-load-02")
+            async with looking([("prod-etl-01", one.url), ("dw-load-02", two.url)], size=size) as eye:
+                eye.app.choose("dw-load-02")
+                await settled(eye)
+                for key in SCREENS[name]:
+                    await eye.press(key)
+                    await settled(eye)
+                assert screen_widths(eye.app) == {size[0]}
+                # The ports are the system's, and no part of the look.
+                return eye.screen.replace(one.url, "http://127.0.0.1:11111").replace(two.url, "http://127.0.0.1:22222")
+
+    compare(f"{name}-{size[0]}x{size[1]}", asyncio.run(main()))

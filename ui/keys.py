@@ -1,0 +1,114 @@
+"""Key bindings: made with their Korean twins, remapped by `ui.keys`, and told to the operator.
+
+On a Korean keyboard a letter key sends its jamo while the input method is on (two-set layout, KS X 5002): each
+letter here works as that jamo, too, so that nobody has to switch first.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+
+from textual.binding import Binding
+from textual.keys import Keys, _character_to_key, format_key
+
+_LETTERS = "qwertyuiopasdfghjklzxcvbnm"
+JAMO = dict(zip(_LETTERS, "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡ", strict=True)) | dict(
+    # Only these have a jamo of their own with shift.
+    zip("QWERTOP", "ㅃㅉㄸㄲㅆㅒㅖ", strict=True)
+)
+_TWINS = frozenset(JAMO.values())
+_CHORD = re.compile(r"(?:(?:ctrl|shift|alt|super)\+)+.+")
+_NAMED = frozenset(key.value for key in Keys)
+
+
+class KeysError(Exception):
+    """`ui.keys` cannot be used. `problems` lists all that is wrong, a line each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def key(
+    keys: str,
+    action: str,
+    description: str,
+    *,
+    id: str,  # noqa: A002 (Textual's name)
+    show: bool = False,
+    priority: bool = False,
+) -> Binding:
+    """A binding that can be remapped by its id. `keys` are separated by commas; letters bring their jamo along."""
+    return Binding(with_jamo(keys), action, description, id=id, show=show, priority=priority)
+
+
+def with_jamo(keys: str) -> str:
+    """`q,ctrl+c` -> `q,ㅂ,ctrl+c`."""
+    return ",".join(twin for name in keys.split(",") for twin in ([name, JAMO[name]] if name in JAMO else [name]))
+
+
+def bindings_of(*classes: type) -> list[Binding]:
+    """Every binding these classes and their bases in this program declare, a derived class's own first."""
+    found: list[Binding] = []
+    for cls in classes:
+        for base in cls.__mro__:
+            if base.__module__.startswith("ui."):
+                found += [binding for binding in vars(base).get("BINDINGS", ()) if isinstance(binding, Binding)]
+    return found
+
+
+def keymap(wanted: Mapping[str, str], scopes: Mapping[str, Sequence[Binding]]) -> dict[str, str]:
+    """`ui.keys` (id -> keys) as Textual's keymap. `scopes` are the bindings that are live together.
+
+    Raises KeysError when an id or a key does not exist, or when two actions of one scope would share a key.
+    """
+    ids = {binding.id: binding for bindings in scopes.values() for binding in bindings if binding.id}
+    problems: list[str] = []
+    for name, keys in wanted.items():
+        if name not in ids:
+            problems.append(f"ui.keys.{name}: there is no such action; there are {', '.join(sorted(ids))}")
+        problems += [
+            f"ui.keys.{name}: {one!r} is no key; write for example x, ctrl+x or f5"
+            for one in _split(keys)
+            if not _is_key(one)
+        ]
+    remapped = {name: with_jamo(keys) for name, keys in wanted.items()}
+    for scope, bindings in scopes.items():
+        problems += [
+            f"ui.keys.{first if first in wanted else second}: in {scope} the key {format_key(shared)} would mean both"
+            f" {first} and {second}"
+            for first, second, shared in collisions(bindings, remapped)
+            if first in wanted or second in wanted
+        ]
+    if problems:
+        raise KeysError(list(dict.fromkeys(problems)))
+    return remapped
+
+
+def collisions(bindings: Iterable[Binding], remapped: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """The pairs of actions (by id) that share a key, and the key."""
+    keys_of: dict[str, set[str]] = {}
+    for binding in bindings:
+        name = binding.id or binding.action
+        keys_of.setdefault(name, set()).update(map(_normal, _split(remapped.get(name, binding.key))))
+    for first, second in combinations(keys_of, 2):
+        for shared in sorted(keys_of[first] & keys_of[second]):
+            yield first, second, shared
+
+
+def shown(keys: Iterable[str]) -> str:
+    """Keys as a person reads them, without the jamo: `q, ctrl+c`, `enter`."""
+    names = (one if one == "enter" else format_key(_normal(one)) for one in keys if one not in _TWINS)
+    return ", ".join(dict.fromkeys(names))
+
+
+def _split(keys: str) -> list[str]:
+    return [one.strip() for one in keys.split(",")]
+
+
+def _normal(name: str) -> str:
+    return _character_to_key(name) if len(name) == 1 else name
+
+
+def _is_key(name: str) -> bool:
+    return len(name) == 1 or name in _NAMED or bool(_CHORD.fullmatch(name))

@@ -1,0 +1,106 @@
+"""One sitting at the UI: the nodes, the poller that asks them, and how the operator wants to see them."""
+
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+from typing import Literal
+
+from etlmon.answer import NodeError
+from ui.format import TimeStyle
+from ui.poller import Asks, NotAsked, Poller
+from ui.problems import QUESTIONS
+from ui.settings import DEFAULT_ADDRESS, NodeAddress, UiSettings
+from ui.state import Fleet, trusted
+from ui.views.base import View
+from ui.views.rows import Scope
+
+TIMES: tuple[TimeStyle, ...] = ("relative", "local", "utc")
+
+
+class Session:
+    """What a view shows (`scope`) and what its nodes are asked (`watch`) follow from here."""
+
+    def __init__(
+        self,
+        settings: UiSettings,
+        connect: Callable[[str], Asks],
+        on_change: Callable[[str], None],
+        clock: Callable[[], datetime],
+        *,
+        zone: tzinfo | None,
+        read_only: bool,
+    ) -> None:
+        self.clock = clock
+        self.zone = zone
+        self.read_only = read_only
+        self.configured = bool(settings.nodes)
+        nodes = settings.nodes or (NodeAddress(address=DEFAULT_ADDRESS),)
+        self.fleet = Fleet(
+            [(node.name or _short(node.address), node.address) for node in nodes], _short(settings.ui.default_node)
+        )
+        self.poller = Poller(
+            self.fleet,
+            connect,
+            fast_sec=settings.ui.refresh_interval,
+            slow_sec=settings.ui.health_interval,
+            background=QUESTIONS,
+            on_change=on_change,
+            clock=clock,
+        )
+        self.all_nodes = False
+        self.times: TimeStyle = TIMES[0]
+
+    @property
+    def paused(self) -> bool:
+        return self.fleet.paused_at is not None
+
+    @property
+    def lost(self) -> bool:
+        """No node is configured, and there is none where one would be by default."""
+        node = self.fleet.live(self.fleet.chosen)
+        return not self.configured and node.up is False and not node.answers
+
+    def names(self, view: View) -> tuple[str, ...]:
+        """The nodes the view shows."""
+        return self.fleet.names if view.every_node or self.all_nodes else (self.fleet.chosen,)
+
+    def scope(self, view: View) -> Scope:
+        """What the view is to show."""
+        return Scope(
+            nodes=tuple(self.fleet.shown(name) for name in self.names(view)),
+            chosen=self.fleet.chosen,
+            now=self.fleet.paused_at or self.clock(),
+            all_nodes=view.every_node or self.all_nodes,
+            times=self.times,
+            zone=self.zone,
+        )
+
+    def watch(self, view: View) -> None:
+        """Have the poller ask what the view shows."""
+        self.poller.watch(view.questions(self.names(view)))
+
+    async def act(self, act: View.Act) -> tuple[Literal["information", "error"], str]:
+        """Have a node do something: how it went, for a notice."""
+        try:
+            answer = await self.poller.act(act.node, act.endpoint, act.body, read_only=self.read_only)
+        except (NotAsked, NodeError) as error:
+            return "error", f"not done: {error}"
+        return "information", act.describe(answer)
+
+    def toggle_pause(self) -> None:
+        if self.paused:
+            self.fleet.resume()
+        else:
+            self.fleet.pause(self.clock())
+
+    def next_times(self) -> None:
+        self.times = TIMES[(TIMES.index(self.times) + 1) % len(TIMES)]
+
+    def trust(self, name: str) -> None:
+        """Take the node that answers now for the right one, and ask it everything."""
+        self.fleet.update(trusted(self.fleet.live(name)))
+        self.poller.poke([name])
+
+
+def _short(address: str) -> str:
+    """The name of a node that was given none: its address, without what goes without saying."""
+    return address.removeprefix("http://").rstrip("/")
