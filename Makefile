@@ -39,7 +39,7 @@ ui: $(READY)  ## the terminal UI (with ui.yaml when there is one)
 	@$(BIN)/etlmon ui $(if $(wildcard ui.yaml),-c ui.yaml)
 
 screenshot: $(READY)  ## the pictures in README, taken from the running demo (needs chromium)
-	@$(BIN)/python docs/screenshot.py
+	@TERM=xterm-256color COLORTERM=truecolor $(BIN)/python docs/screenshot.py
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -72,14 +72,15 @@ def _child(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextlib.contextmanager
-def demo_node() -> Iterator[str]:
+def demo_node(config: str = NODE_YAML) -> Iterator[str]:
     """Start the generated ETL and a node that watches it; yields the node's address once it answers.
 
-    Raises DemoError with the node's own last words when it does not start.
+    `{root}` in the configuration is the demo's own directory. Raises DemoError with the node's own last words when it
+    does not start.
     """
     with tempfile.TemporaryDirectory(prefix="etlmon-demo-", ignore_cleanup_errors=True) as directory:
         root = Path(directory)
-        (root / "node.yaml").write_text(NODE_YAML.format(root=root), encoding="utf-8")
+        (root / "node.yaml").write_text(config.format(root=root), encoding="utf-8")
         (root / "etl").mkdir()
         etl_command = [sys.executable, "-m", "etlmon.demo_etl", str(root / "etl")]
         node_command = [sys.executable, "-m", "etlmon", "node", "-c", str(root / "node.yaml")]

@@ -1,0 +1,70 @@
+"""`etlmon demo` shows this host moving, and leaves nothing behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.terminal import Terminal, etlmon
+
+
+def children_of_the_demo(directory: Path) -> list[str]:
+    """The command lines of living processes that name the demo's directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                cmdline = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if f"{directory}/etlmon-demo-" in cmdline:
+                found.append(cmdline)
+    return found
+
+
+def test_without_a_terminal_it_prints_one_snapshot_and_cleans_up(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "etlmon", "demo"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+        timeout=60,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "landing" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert children_of_the_demo(tmp_path) == []
+
+
+@pytest.mark.peer("tmux")
+def test_in_a_terminal_files_arrive_and_leave_before_the_operator_s_eyes(tmp_path: Path) -> None:
+    with etlmon("demo", env={"TMPDIR": str(tmp_path)}) as terminal:
+        terminal.wait_for("this host")
+        terminal.keys("3")
+        first = terminal.wait_for("landing")
+        terminal.wait(lambda text: rows(text) != rows(first), "counts that move")
+        leave(terminal)
+    assert list(tmp_path.iterdir()) == []
+    assert children_of_the_demo(tmp_path) == []
+
+
+@pytest.mark.peer("tmux")
+def test_a_killed_demo_takes_its_children_along(tmp_path: Path) -> None:
+    with etlmon("demo", env={"TMPDIR": str(tmp_path)}) as terminal:
+        terminal.wait_for("this host")
+        terminal.kill()
+        terminal.wait(lambda _: children_of_the_demo(tmp_path) == [], "the node and the ETL to end")
+
+
+def rows(screen: str) -> list[str]:
+    return [line for line in screen.splitlines() if "landing" in line or "staging" in line]
+
+
+def leave(terminal: Terminal) -> None:
+    terminal.keys("q")
+    assert terminal.wait_exit() == 0
