@@ -68,7 +68,7 @@ class PtyScreen:
 def running(command: Sequence[str], *, width: int = 120, height: int = 36) -> Iterator[PtyScreen]:
     """The program on a terminal of this size; killed at the end."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    env |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "XDG_CONFIG_HOME": "/nonexistent"}
+    env |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "XDG_CONFIG_HOME": "/dev/null"}
     started = time.perf_counter()
     pid, descriptor = pty.fork()
     if pid == 0:

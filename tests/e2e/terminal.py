@@ -93,7 +93,7 @@ def etlmon(
     *arguments: str, width: int = 120, height: int = 36, env: dict[str, str] | None = None
 ) -> Iterator[Terminal]:
     """`etlmon ARGUMENTS` in a terminal of that size."""
-    home = {"XDG_CONFIG_HOME": "/nonexistent", "PYTHONPATH": str(Path.cwd())}
+    home = {"XDG_CONFIG_HOME": "/dev/null", "PYTHONPATH": str(Path.cwd())}
     terminal = Terminal(
         [sys.executable, "-m", "etlmon", *arguments], width=width, height=height, env={**home, **(env or {})}
     )

@@ -123,6 +123,7 @@ def test_a_scan_is_asked_for_and_the_node_says_that_it_began(host: NodeUnderTest
         terminal.wait_for("landing")
         terminal.keys("/")
         terminal.type("landing")
+        terminal.wait_for("1 of 3")
         terminal.keys("Enter")
         terminal.wait_for("Scan now")
         terminal.keys("R")

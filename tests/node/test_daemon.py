@@ -200,11 +200,11 @@ def test_sighup_refuses_a_bad_file_keeps_the_old_one_and_says_so(tmp_path: Path)
 def test_sighup_refuses_a_log_file_that_cannot_be_written_and_changes_nothing(tmp_path: Path) -> None:
     with node(tmp_path, ANYWHERE) as started:
         assert started.get()[1]["status"] == "healthy"
-        (tmp_path / "node.yaml").write_text("node: {node_name: renamed}\nlogging: {file: /nonexistent/node.log}\n")
+        (tmp_path / "node.yaml").write_text("node: {node_name: renamed}\nlogging: {file: /dev/null/node.log}\n")
         started.signal(signal.SIGHUP)
         wait_until(lambda: started.get()[1]["status"] == "degraded")
         assert started.get()[1]["node_name"] == "etl01"
-        assert "/nonexistent/node.log can not be written" in started.output
+        assert "/dev/null/node.log can not be written" in started.output
 
 
 def test_sighup_changes_what_is_logged(tmp_path: Path) -> None:
