@@ -13,7 +13,6 @@ from datetime import UTC, datetime, tzinfo
 from time import monotonic
 from typing import ClassVar
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult, InvalidThemeError
 from textual.binding import BindingType
@@ -25,19 +24,17 @@ from etlmon.client import NodeClient
 from ui import frame
 from ui.bindings import EVERYWHERE, OPENERS, scopes
 from ui.commands import CommandsProvider
-from ui.crash import crash_line
 from ui.dialogs.confirm import ConfirmDialog
 from ui.dialogs.help import HelpDialog
 from ui.dialogs.hosts import HostsDialog
 from ui.keys import KeysError, keymap
 from ui.look import dress
 from ui.poller import Asks
+from ui.program import Program
 from ui.session import Session
 from ui.settings import UiSettings
-from ui.theme import roles
 from ui.views import VIEWS
 from ui.views.base import View
-from ui.widgets.diffout import DiffOutput
 from ui.widgets.footer import KeyLine
 from ui.widgets.header import HeaderLine
 from ui.widgets.nodelist import NodeList
@@ -52,7 +49,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class EtlmonApp(DiffOutput):
+class EtlmonApp(Program):
     """One screen: header, tabs, the list of nodes, the chosen view, and the keys that do something in it."""
 
     CSS_PATH = "etlmon.tcss"
@@ -95,9 +92,6 @@ class EtlmonApp(DiffOutput):
         yield Horizontal(Panel(self.node_list, title="Nodes", id="nodes"), self.switcher, id="main")
         yield self.key_line
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return roles(self.current_theme)
-
     def on_mount(self) -> None:
         self.view.take_focus()
         self.paint()
@@ -112,15 +106,6 @@ class EtlmonApp(DiffOutput):
 
     async def on_unmount(self) -> None:
         await self.session.poller.close()
-
-    def _handle_exception(self, error: Exception) -> None:
-        # Textual would print every variable of the trace, tokens and all.
-        self._return_code = 1
-        if self._exception is None:
-            self._exit_renderables.append(Text(crash_line(error)))
-            self._exception = error
-            self._exception_event.set()
-        self._close_messages_no_wait()
 
     # What is shown
 
@@ -151,6 +136,7 @@ class EtlmonApp(DiffOutput):
     def _turn(self) -> None:
         """Another view or node: paint what is known of it at once, then ask."""
         self.paint(always=True)
+        self._repaint_due, self._repainted_at = False, 0.0  # the first answer is not to wait
         self.session.watch(self.view)
 
     # What the widgets say
@@ -158,6 +144,10 @@ class EtlmonApp(DiffOutput):
     @on(View.QuestionsChanged)
     def _ask_anew(self) -> None:
         self.session.watch(self.view)
+
+    @on(View.TypingEnded)
+    async def _typing_ended(self) -> None:
+        await self.release_keys()
 
     @on(View.NodeChosen)
     def _node_chosen(self, event: View.NodeChosen) -> None:
@@ -230,8 +220,11 @@ class EtlmonApp(DiffOutput):
     def action_help(self) -> None:
         self.push_screen(HelpDialog(self.view.title, self.screen.active_bindings))
 
+    def is_typing(self) -> bool:
+        return self.view.is_typing
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in OPENERS and (isinstance(self.screen, ModalScreen) or self.view.is_typing):
+        if action in OPENERS and (isinstance(self.screen, ModalScreen) or self.is_typing()):
             return False
         return super().check_action(action, parameters)
 

@@ -7,7 +7,8 @@ from typing import Protocol
 from ui import format as fmt
 from ui.format import TimeStyle
 from ui.glyphs import Glyphs
-from ui.problems import level_of, next_try, of_fleet, short_reason
+from ui.problems import level_of, of_fleet
+from ui.problems.node import next_try, short_reason
 from ui.state import Fleet, NodeState
 from ui.views.rows import level_cell
 from ui.widgets.cells import Cell, Tone

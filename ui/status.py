@@ -20,7 +20,9 @@ from etlmon.contract.fs import FS, Mount
 from etlmon.contract.node import HEALTH, NODE, Health, NodeInfo
 from etlmon.contract.paths import PATHS, PathStats
 from ui.glyphs import WORDS
-from ui.problems import HEALTH_QUESTION, MOUNTS_QUESTION, PATHS_QUESTION
+from ui.problems import fs as fs_problems
+from ui.problems import node as node_problems
+from ui.problems import paths as paths_problems
 from ui.state import NodeState, Question, answered, failed, refused
 from ui.status_text import problems_of, render
 
@@ -90,7 +92,7 @@ def print_status(addresses: Sequence[str], *, names: Mapping[str, str] | None = 
 
 def is_well(state: NodeState) -> bool:
     """Whether there is nothing that a script should call somebody for; a warning is not."""
-    health = state.answer(HEALTH_QUESTION)
+    health = state.answer(node_problems.QUESTION)
     healthy = health is not None and health.status == "healthy"
     return healthy and not state.refusals and all(problem.level == "warn" for problem in problems_of(state))
 
@@ -107,9 +109,9 @@ async def _ask_node(name: str, address: str) -> NodeState:
         state = await _take(state, Question(NODE), client.ask(NODE))
         if not name and state.info is not None:
             state = replace(state, name=state.info.node_name or address)
-        state = await _take(state, HEALTH_QUESTION, client.ask(HEALTH))
-        state = await _take(state, MOUNTS_QUESTION, client.ask(FS))
-        state = await _take(state, PATHS_QUESTION, _all_paths(client))
+        state = await _take(state, node_problems.QUESTION, client.ask(HEALTH))
+        state = await _take(state, fs_problems.QUESTION, client.ask(FS))
+        state = await _take(state, paths_problems.QUESTION, _all_paths(client))
     except NodeError as error:
         now = datetime.now(UTC)
         state = failed(state, error.message, now=now, next_try=now)
@@ -152,9 +154,9 @@ def _report(state: NodeState) -> NodeReport:
         ok=is_well(state),
         error=state.reason if state.up is False else None,
         node=state.info,
-        health=state.answer(HEALTH_QUESTION),
-        mounts=state.answer(MOUNTS_QUESTION) or [],
-        paths=state.answer(PATHS_QUESTION) or [],
+        health=state.answer(node_problems.QUESTION),
+        mounts=state.answer(fs_problems.QUESTION) or [],
+        paths=state.answer(paths_problems.QUESTION) or [],
         problems=[
             ProblemReport(
                 level=WORDS[problem.level].lower(),

@@ -8,19 +8,11 @@ from etlmon.contract.fs import Mount
 from etlmon.contract.paths import PathStats
 from ui import format as fmt
 from ui.glyphs import ASCII, UNICODE, WORDS, Glyphs, State
-from ui.problems import (
-    HEALTH_QUESTION,
-    MOUNTS_QUESTION,
-    PATHS_QUESTION,
-    Problem,
-    mount_level,
-    mount_words,
-    of_node,
-    path_level,
-    path_words,
-    rank,
-    worst,
-)
+from ui.problems import fs as fs_problems
+from ui.problems import node as node_problems
+from ui.problems import of_node
+from ui.problems import paths as paths_problems
+from ui.problems.problem import Problem, rank, worst
 from ui.state import NodeState
 from ui.widgets.cells import fit, plain, width_of
 
@@ -96,8 +88,8 @@ def _counts(path: PathStats) -> tuple[str, str, str]:
 
 def _state(path: PathStats) -> str:
     if path.status != "SCANNING":
-        return path_words(path)
-    return "scanning" if path.state == "ok" else f"{path_words(path)}, scanning"
+        return paths_problems.words(path)
+    return "scanning" if path.state == "ok" else f"{paths_problems.words(path)}, scanning"
 
 
 class _Page:
@@ -118,7 +110,7 @@ class _Page:
         level = worst(problem.level for problem in problems)
         where = "" if state.name == state.address else f"  {state.address}"
         about = [fmt.latency(state.latency_ms)] if state.up else []
-        if (health := state.answer(HEALTH_QUESTION)) is not None:
+        if (health := state.answer(node_problems.QUESTION)) is not None:
             about = [health.status, f"up {fmt.duration(health.uptime_sec)}", *about]
         if state.up and state.info is not None:
             about += [f"etlmon {state.info.version} on {state.info.hostname}"]
@@ -127,9 +119,9 @@ class _Page:
             if problem.view == "overview":
                 self._line(f"  {WORDS[problem.level]} {problem.text}", problem.level)
         if state.up:
-            if (mounts := state.answer(MOUNTS_QUESTION)) is not None:
+            if (mounts := state.answer(fs_problems.QUESTION)) is not None:
                 self._mounts(mounts)
-            if (paths := state.answer(PATHS_QUESTION)) is not None:
+            if (paths := state.answer(paths_problems.QUESTION)) is not None:
                 self._paths(paths, state.clock(now))
         self._lines.append("")
 
@@ -144,7 +136,7 @@ class _Page:
     def _mounts(self, mounts: list[Mount]) -> None:
         rows = [
             _Row(
-                mount_level(mount),
+                fs_problems.level(mount),
                 (
                     mount.mount_point,
                     fmt.used_percent(mount.used_percent if known else None),
@@ -152,7 +144,7 @@ class _Page:
                     fmt.size(mount.avail_bytes if known else None),
                     fmt.size(mount.total_bytes if known else None),
                     fmt.used_percent(mount.inodes_used_percent if mount.inodes_total else None),
-                    mount_words(mount),
+                    fs_problems.words(mount),
                 ),
             )
             for mount in mounts
@@ -165,7 +157,7 @@ class _Page:
     def _paths(self, paths: list[PathStats], now: datetime) -> None:
         rows = [
             _Row(
-                path_level(path),
+                paths_problems.level(path),
                 (
                     path.name or path.path,
                     *_counts(path),

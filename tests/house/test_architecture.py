@@ -15,6 +15,7 @@ FLOORS = (
     "node/collectors/{domain}.py",
     "node/store/{domain}.py",
     "node/api/{domain}.py",
+    "ui/problems/{domain}.py",
     "ui/views/{domain}.py",
     "tests/node/collectors/test_{domain}.py",
     "docs/domains/{domain}.md",
@@ -48,6 +49,7 @@ def test_a_domain_has_the_same_name_on_every_floor(domain: str) -> None:
     [
         ("node/collectors/__init__.py", r'Registration\(\s*"{domain}"'),
         ("node/api/routes.py", r"\b{domain}\."),
+        ("ui/problems/__init__.py", r"Judge\({domain}\."),
         ("ui/views/__init__.py", r"\bui\.views\.{domain}\b|\b{domain}\b"),
     ],
 )

@@ -467,3 +467,17 @@ def test_a_filter_that_comes_in_one_burst_is_typed_and_none_of_its_letters_acts(
         assert eye.app.is_running
 
     play(scene)
+
+
+def test_keys_behind_the_enter_that_ends_a_filter_act_on_the_rows() -> None:
+    async def scene(eye: Looking, _one: FakeNode, _two: FakeNode) -> None:
+        await eye.press("2", "slash", *"data")
+        await eye.until(lambda: len(table(eye).keys) == 2, "the matches")
+        for name in ("enter", "j", "y", "3"):
+            eye.app.post_message(events.Key(name, name if len(name) == 1 else None))
+        await eye.until(lambda: eye.app.view.view == "paths", "the last key")
+        assert eye.app.clipboard.startswith("/data/서울-지점")
+        await eye.press("2")
+        assert eye.app.view.query_one(Input).value == "data"
+
+    play(scene)

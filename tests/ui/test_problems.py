@@ -7,21 +7,12 @@ import pytest
 from etlmon.contract.fs import Mount
 from etlmon.contract.node import Health
 from etlmon.contract.paths import PathStats
-from ui.problems import (
-    HEALTH_QUESTION,
-    MOUNTS_QUESTION,
-    PATHS_QUESTION,
-    level_of,
-    mount_level,
-    mount_words,
-    next_try,
-    of_fleet,
-    of_node,
-    path_level,
-    path_words,
-    why_nothing,
-    worst,
-)
+from ui.problems import fs as fs_problems
+from ui.problems import level_of, of_fleet, of_node
+from ui.problems import node as node_problems
+from ui.problems import paths as paths_problems
+from ui.problems.node import next_try, why_nothing
+from ui.problems.problem import worst
 from ui.state import NodeState, answered, failed, refused
 
 NOW = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
@@ -54,7 +45,7 @@ def a_node() -> NodeState:
     ],
 )
 def test_a_mount_is_judged_by_its_state_and_its_own_limits(mount: Mount, level: str, words: str) -> None:
-    assert (mount_level(mount), mount_words(mount)) == (level, words)
+    assert (fs_problems.level(mount), fs_problems.words(mount)) == (level, words)
 
 
 @pytest.mark.parametrize(
@@ -69,23 +60,23 @@ def test_a_mount_is_judged_by_its_state_and_its_own_limits(mount: Mount, level: 
     ],
 )
 def test_a_path_is_judged_by_whether_it_could_be_counted(path: PathStats, level: str, words: str) -> None:
-    assert (path_level(path), path_words(path)) == (level, words)
+    assert (paths_problems.level(path), paths_problems.words(path)) == (level, words)
 
 
 def test_a_node_is_as_well_as_its_worst_part() -> None:
     node = a_node()
     assert level_of(node) == "unknown"
-    node = answered(node, HEALTH_QUESTION, Health(status="healthy"), now=NOW)
+    node = answered(node, node_problems.QUESTION, Health(status="healthy"), now=NOW)
     assert level_of(node) == "ok"
-    node = answered(node, MOUNTS_QUESTION, [a_mount(used_percent=85.0)], now=NOW)
+    node = answered(node, fs_problems.QUESTION, [a_mount(used_percent=85.0)], now=NOW)
     assert level_of(node) == "warn"
-    node = answered(node, PATHS_QUESTION, [a_path(state="missing")], now=NOW)
+    node = answered(node, paths_problems.QUESTION, [a_path(state="missing")], now=NOW)
     assert level_of(node) == "crit"
     assert level_of(failed(node, "connection refused", now=NOW, next_try=NOW)) == "down"
 
 
 def test_a_silent_node_has_that_one_problem_and_not_yesterday_s() -> None:
-    node = answered(a_node(), MOUNTS_QUESTION, [a_mount(used_percent=99.0)], now=NOW)
+    node = answered(a_node(), fs_problems.QUESTION, [a_mount(used_percent=99.0)], now=NOW)
     node = failed(node, "connection refused: is it running?", now=NOW, next_try=NOW)
     problems = list(of_node(node))
     assert [(problem.level, problem.text) for problem in problems] == [("down", "node offline: connection refused")]
@@ -93,7 +84,7 @@ def test_a_silent_node_has_that_one_problem_and_not_yesterday_s() -> None:
 
 def test_an_unhealthy_node_says_why() -> None:
     health = Health(status="unhealthy", problems=["the store is full", "no collector works"])
-    node = answered(a_node(), HEALTH_QUESTION, health, now=NOW)
+    node = answered(a_node(), node_problems.QUESTION, health, now=NOW)
     assert [(one.level, one.text) for one in of_node(node)] == [
         ("crit", "the store is full"),
         ("crit", "no collector works"),
@@ -101,12 +92,12 @@ def test_an_unhealthy_node_says_why() -> None:
 
 
 def test_a_clock_that_is_off_is_a_warning() -> None:
-    node = answered(a_node(), MOUNTS_QUESTION, [], now=NOW, server_date=NOW - timedelta(seconds=41))
+    node = answered(a_node(), fs_problems.QUESTION, [], now=NOW, server_date=NOW - timedelta(seconds=41))
     assert [(one.level, one.text) for one in of_node(node)] == [("warn", "clock is 41 s behind")]
 
 
 def test_the_problems_of_all_nodes_stand_worst_first() -> None:
-    full = answered(a_node(), MOUNTS_QUESTION, [a_mount(used_percent=85.0), a_mount(used_percent=95.0)], now=NOW)
+    full = answered(a_node(), fs_problems.QUESTION, [a_mount(used_percent=85.0), a_mount(used_percent=95.0)], now=NOW)
     gone = failed(NodeState(name="gone", address="http://gone"), "no route", now=NOW, next_try=NOW)
     assert [(one.level, one.node) for one in of_fleet([full, gone])] == [
         ("down", "gone"),
@@ -118,9 +109,11 @@ def test_the_problems_of_all_nodes_stand_worst_first() -> None:
 
 def test_why_there_is_nothing_is_told_in_words() -> None:
     node = a_node()
-    assert why_nothing(node, MOUNTS_QUESTION, NOW) == "web2 has not answered yet."
+    assert why_nothing(node, fs_problems.QUESTION, NOW) == "web2 has not answered yet."
     down = failed(node, "no route", now=NOW, next_try=NOW + timedelta(seconds=8))
     assert next_try(down, NOW) == "retry in 8s · #1"
-    assert "no route (retry in 8s · #1)" in why_nothing(down, MOUNTS_QUESTION, NOW)
-    assert "it said no" in why_nothing(refused(node, MOUNTS_QUESTION, "it said no", now=NOW), MOUNTS_QUESTION, NOW)
-    assert why_nothing(answered(node, MOUNTS_QUESTION, [], now=NOW), MOUNTS_QUESTION, NOW) == ""
+    assert "no route (retry in 8s · #1)" in why_nothing(down, fs_problems.QUESTION, NOW)
+    assert "it said no" in why_nothing(
+        refused(node, fs_problems.QUESTION, "it said no", now=NOW), fs_problems.QUESTION, NOW
+    )
+    assert why_nothing(answered(node, fs_problems.QUESTION, [], now=NOW), fs_problems.QUESTION, NOW) == ""

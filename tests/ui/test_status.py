@@ -14,7 +14,9 @@ from etlmon.contract.fs import FS, Mount, MountState
 from etlmon.contract.node import HEALTH, NODE, CollectorHealth, Health
 from etlmon.contract.paths import PATHS, PathState, PathStats, PathStatus
 from tests.fakes.nodes import FakeNode, closed_port, refusing, slow, web_page, well
-from ui.problems import HEALTH_QUESTION, MOUNTS_QUESTION, PATHS_QUESTION
+from ui.problems import fs as fs_problems
+from ui.problems import node as node_problems
+from ui.problems import paths as paths_problems
 from ui.state import NodeState, Question, answered
 from ui.status import print_status
 from ui.status_text import render
@@ -216,8 +218,8 @@ def test_json_is_one_document_with_everything(
 def state(*, mounts: list[Mount], paths: list[PathStats], name: str = "etl") -> NodeState:
     node = NodeState(name=name, address="http://h:1")
     node = answered(node, Question(NODE), NODE.example, now=NOW, elapsed_ms=4)
-    node = answered(node, HEALTH_QUESTION, Health(status="healthy", uptime_sec=90), now=NOW)
-    return answered(answered(node, MOUNTS_QUESTION, mounts, now=NOW), PATHS_QUESTION, paths, now=NOW)
+    node = answered(node, node_problems.QUESTION, Health(status="healthy", uptime_sec=90), now=NOW)
+    return answered(answered(node, fs_problems.QUESTION, mounts, now=NOW), paths_problems.QUESTION, paths, now=NOW)
 
 
 HOSTILE = "/d\x1b[31m\u202e[/x]\n서울-지점/👩‍💻" + "x" * 300

@@ -49,6 +49,9 @@ class View(Vertical):
     class QuestionsChanged(Message):
         """The view needs other answers than before."""
 
+    class TypingEnded(Message):
+        """The keys no longer go into a text."""
+
     class NodeChosen(Message):
         """The operator chose a node in the view itself."""
 

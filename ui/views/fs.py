@@ -6,7 +6,7 @@ from typing import Any
 from etlmon.contract.fs import FS, FS_HISTORY, FS_HOLDERS, FsHistoryQuery, FsHoldersQuery, FsPoint, Holder, Mount
 from ui import format as fmt
 from ui.glyphs import NOTHING, State
-from ui.problems import mount_level, mount_words
+from ui.problems import fs as fs_problems
 from ui.state import Question
 from ui.views.detail import Detail, History, Section, facts
 from ui.views.events import events_question, events_section
@@ -103,7 +103,7 @@ class FsView(TableView[Mount]):
         return item.mount_point
 
     def level_of(self, item: Mount) -> State:
-        return mount_level(item)
+        return fs_problems.level(item)
 
     def detail_questions(self, row: Row[Mount]) -> tuple[Question[Any], ...]:
         mount = row.item.mount_point
@@ -116,7 +116,7 @@ class FsView(TableView[Mount]):
             title=mount.mount_point,
             history=_chart(row),
             sections=(
-                Section(f"{mount.mount_point} {NOTHING} {mount_words(mount)}", _facts(row)),
+                Section(f"{mount.mount_point} {NOTHING} {fs_problems.words(mount)}", _facts(row)),
                 Section("Processes that wait for it", blocked, "None."),
                 _holders_section(row),
                 events_section(row, _events(mount.mount_point)),

@@ -10,19 +10,12 @@ from etlmon.contract.node import AUDIT, AuditEntry, AuditQuery, CollectorHealth,
 from etlmon.units import Duration
 from ui import format as fmt
 from ui.glyphs import NOTHING, WORDS, State
-from ui.problems import (
-    HEALTH_QUESTION,
-    MOUNTS_QUESTION,
-    PATHS_QUESTION,
-    Problem,
-    level_of,
-    mount_level,
-    next_try,
-    of_fleet,
-    path_level,
-    short_reason,
-    worst,
-)
+from ui.problems import fs as fs_problems
+from ui.problems import level_of, of_fleet
+from ui.problems import node as node_problems
+from ui.problems import paths as paths_problems
+from ui.problems.node import next_try, short_reason
+from ui.problems.problem import Problem, worst
 from ui.state import NodeState, Question
 from ui.views.base import Wanted
 from ui.views.detail import Detail, Section, facts
@@ -57,38 +50,38 @@ def _fullest(row: Row[NodeState]) -> Cell:
         return (short_reason(node), "down")
     if node.changed:
         return (node.describe(), "down")
-    mounts = [mount for mount in node.answer(MOUNTS_QUESTION) or () if mount.total_bytes]
+    mounts = [mount for mount in node.answer(fs_problems.QUESTION) or () if mount.total_bytes]
     if not mounts:
         return (NOTHING, "dim")
     fullest = max(mounts, key=lambda mount: mount.used_percent)
     percent = fullest.used_percent
-    tone = level_tone(mount_level(fullest))
+    tone = level_tone(fs_problems.level(fullest))
     return [(bar(percent, _BAR), tone), f" {fmt.used_percent(percent):>4} {fullest.mount_point}"]
 
 
 def _fullest_percent(row: Row[NodeState]) -> float | None:
-    return max((mount.used_percent for mount in row.item.answer(MOUNTS_QUESTION) or []), default=None)
+    return max((mount.used_percent for mount in row.item.answer(fs_problems.QUESTION) or []), default=None)
 
 
 def _paths(row: Row[NodeState]) -> Cell:
     """How many paths there are, and how many of them are not well."""
     if row.item.up is False:
         return (next_try(row.item, row.now - row.item.skew), "dim")
-    paths = row.item.answer(PATHS_QUESTION)
+    paths = row.item.answer(paths_problems.QUESTION)
     if paths is None:
         return (NOTHING, "dim")
-    levels = [path_level(path) for path in paths]
+    levels = [paths_problems.level(path) for path in paths]
     ill = sum(level != "ok" for level in levels)
     return (f"{ill} of {len(paths)} ill", level_tone(worst(levels))) if ill else f"{len(paths)} ok"
 
 
 def _path_count(row: Row[NodeState]) -> int | None:
-    paths = row.item.answer(PATHS_QUESTION)
+    paths = row.item.answer(paths_problems.QUESTION)
     return None if paths is None else len(paths)
 
 
 def _health(row: Row[NodeState]) -> Health | None:
-    return row.item.answer(HEALTH_QUESTION)
+    return row.item.answer(node_problems.QUESTION)
 
 
 def _collectors(row: Row[NodeState]) -> Cell:
@@ -147,7 +140,7 @@ class OverviewView(TableView[NodeState]):
     """The nodes, the worst first, and all open problems. Detail: a node's collectors, store, events and audit."""
 
     view, number, title, tab, tab_short = "overview", "1", "Overview", "Overview", "Over"
-    question = HEALTH_QUESTION
+    question = node_problems.QUESTION
     fields = FIELDS
     noun = "node"
     nothing = "No node is configured."
@@ -226,7 +219,7 @@ class OverviewView(TableView[NodeState]):
     # The detail: how the node itself fares
 
     def detail_questions(self, row: Row[NodeState]) -> tuple[Question[Any], ...]:
-        return (HEALTH_QUESTION.at("fast"), _EVENTS, _AUDIT)
+        return (node_problems.QUESTION.at("fast"), _EVENTS, _AUDIT)
 
     def detail(self, row: Row[NodeState]) -> Detail:
         node = row.item

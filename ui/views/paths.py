@@ -21,7 +21,7 @@ from etlmon.contract.paths import (
 from ui import format as fmt
 from ui.glyphs import NOTHING, State
 from ui.keys import key
-from ui.problems import PATHS_QUESTION, path_level, path_words
+from ui.problems import paths as paths_problems
 from ui.state import Question
 from ui.views.detail import Detail, History, Section, facts
 from ui.views.events import events_question, events_section
@@ -125,7 +125,7 @@ class PathsView(TableView[PathStats]):
     """The watched paths of a node, the worst first; R scans now. Detail: history, largest files and directories."""
 
     view, number, title, tab, tab_short = "paths", "3", "Paths", "Path", "Path"
-    question = PATHS_QUESTION.at("fast")
+    question = paths_problems.QUESTION.at("fast")
     fields = FIELDS
     noun = "path"
     nothing = "No path is watched. Name some under paths: in node.yaml, for example  - {path: /data/in}"
@@ -136,7 +136,7 @@ class PathsView(TableView[PathStats]):
         return item.path
 
     def level_of(self, item: PathStats) -> State:
-        return path_level(item)
+        return paths_problems.level(item)
 
     def detail_questions(self, row: Row[PathStats]) -> tuple[Question[Any], ...]:
         path = row.item.path
@@ -149,7 +149,7 @@ class PathsView(TableView[PathStats]):
             title=path.name or path.path,
             history=_chart(row),
             sections=(
-                Section(f"{path.path} {NOTHING} {path_words(path)}", _facts(row)),
+                Section(f"{path.path} {NOTHING} {paths_problems.words(path)}", _facts(row)),
                 *_top_sections(row),
                 events_section(row, _events(path.path)),
             ),

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from ui import format as fmt
 from ui.format import TimeStyle
 from ui.glyphs import NOTHING, UNICODE, WORDS, State
-from ui.problems import rank
+from ui.problems.problem import rank
 from ui.state import NodeState
 from ui.widgets.cells import Cell, Tone, runs_of
 from ui.widgets.columns import Column

@@ -12,7 +12,7 @@ from ui import format as fmt
 from ui.filter import FilterError
 from ui.glyphs import State
 from ui.keys import key
-from ui.problems import why_nothing
+from ui.problems.node import why_nothing
 from ui.save import rows_csv
 from ui.state import NodeState, Question
 from ui.views.base import View, Wanted
@@ -311,6 +311,7 @@ class TableView(View, Generic[T]):
     def _filter_left(self, event: FilterBar.Left) -> None:
         event.stop()
         self.take_focus()
+        self.post_message(self.TypingEnded())
 
     def action_filter(self) -> None:
         self.query_one(FilterBar).open()

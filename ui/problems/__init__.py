@@ -1,0 +1,51 @@
+"""What is wrong, and how badly: one judgement for the tables' order, the colours, the node list and the Overview.
+
+Pure. A domain's judgement is a file of its own, with `QUESTION` (what must be known of every node to judge it), `level`
+and `words` (how bad one of its rows is, and why) and `problems`; and one line here.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ui.glyphs import State
+from ui.problems import fs, node, paths
+from ui.problems.problem import Problem, rank, worst
+from ui.state import NodeState, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """One domain's judgement of a node that answers."""
+
+    question: Question[Any]
+    problems: Callable[[NodeState], Iterator[Problem]]
+
+
+JUDGES: tuple[Judge, ...] = (
+    Judge(node.QUESTION, node.problems),
+    Judge(fs.QUESTION, fs.problems),
+    Judge(paths.QUESTION, paths.problems),
+)
+QUESTIONS: tuple[Question[Any], ...] = tuple(judge.question for judge in JUDGES)
+
+
+def level_of(one: NodeState) -> State:
+    """How the node fares: the worst of what is known about it."""
+    if one.up is None and not one.answers:
+        return "unknown"
+    return worst(problem.level for problem in of_node(one))
+
+
+def of_node(one: NodeState) -> Iterator[Problem]:
+    """Every open problem of a node; a silent node has that one problem, whatever it said before."""
+    if (silent := node.silence(one)) is not None:
+        yield silent
+        return
+    for judge in JUDGES:
+        yield from judge.problems(one)
+
+
+def of_fleet(nodes: Sequence[NodeState]) -> list[Problem]:
+    """Every open problem, the worst first, then by node in the order of the configuration."""
+    return sorted((problem for one in nodes for problem in of_node(one)), key=lambda problem: rank(problem.level))
