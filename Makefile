@@ -21,7 +21,7 @@ demo: $(READY)  ## this host as a node with generated ETL activity, the terminal
 	@$(BIN)/etlmon demo
 
 test: $(READY)  ## all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(READY)  ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

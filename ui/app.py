@@ -43,6 +43,8 @@ from ui.widgets.tabs import Tab, TabLine
 
 REPAINT_SEC = 0.1
 """An answer is painted at once; those that follow within this time are painted together."""
+EAGER = 3
+"""After a turn to another view or node, so many answers do not wait for each other: the one it is about is among them."""
 
 
 def utc_now() -> datetime:
@@ -80,7 +82,7 @@ class EtlmonApp(Program):
         self.header_line, self.tab_line, self.node_list, self.key_line = HeaderLine(), TabLine(), NodeList(), KeyLine()
         self.hint = Static(id="hint", markup=False)
         self.switcher = ContentSwitcher(self.view, id="views", initial=self.view.view)
-        self._repaint_due, self._repainted_at = False, 0.0
+        self._repaint_due, self._repainted_at, self._eager = False, 0.0, EAGER
 
     # Putting it together
 
@@ -127,16 +129,17 @@ class EtlmonApp(Program):
     def _changed(self, _name: str) -> None:
         if not self._repaint_due:
             self._repaint_due = True
-            self.set_timer(max(0.001, self._repainted_at + REPAINT_SEC - monotonic()), self._repaint)
+            wait = 0.0 if self._eager else self._repainted_at + REPAINT_SEC - monotonic()
+            self.set_timer(max(0.001, wait), self._repaint)
 
     def _repaint(self) -> None:
-        self._repaint_due, self._repainted_at = False, monotonic()
+        self._repaint_due, self._repainted_at, self._eager = False, monotonic(), max(0, self._eager - 1)
         self.paint()
 
     def _turn(self) -> None:
         """Another view or node: paint what is known of it at once, then ask."""
         self.paint(always=True)
-        self._repaint_due, self._repainted_at = False, 0.0  # the first answer is not to wait
+        self._eager = EAGER
         self.session.watch(self.view)
 
     # What the widgets say

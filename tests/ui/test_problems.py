@@ -63,6 +63,20 @@ def test_a_path_is_judged_by_whether_it_could_be_counted(path: PathStats, level:
     assert (paths_problems.level(path), paths_problems.words(path)) == (level, words)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("", "/data/gone does not exist"),
+        ("/data/gone", "/data/gone does not exist"),
+        ("partner", "partner: /data/gone does not exist"),
+    ],
+)
+def test_a_path_is_named_once(name: str, text: str) -> None:
+    gone = a_path(path="/data/gone", name=name, state="missing", error_message="/data/gone does not exist")
+    (problem,) = paths_problems.problems(answered(a_node(), paths_problems.QUESTION, [gone], now=NOW))
+    assert problem.text == text
+
+
 def test_a_node_is_as_well_as_its_worst_part() -> None:
     node = a_node()
     assert level_of(node) == "unknown"

@@ -35,7 +35,14 @@ def problems(node: NodeState) -> Iterator[Problem]:
             yield Problem(
                 level=severity,
                 node=node.name,
-                text=f"{path.name or path.path}: {words(path)}",
+                text=_said_of(path),
                 view="paths",
                 key=path.path,
             )
+
+
+def _said_of(path: PathStats) -> str:
+    """What is wrong with which path; what names the path already needs no name before it."""
+    text = words(path)
+    is_named = path.name not in ("", path.path)
+    return text if path.path in text and not is_named else f"{path.name or path.path}: {text}"
