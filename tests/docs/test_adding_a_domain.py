@@ -15,7 +15,9 @@ from tests.node.processes import NodeUnderTest, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/adding-a-domain.md"
-_STEP = re.compile(r"^`(?P<path>[\w./]+)`\n|^```(?P<kind>python|sql|diff)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_STEP = re.compile(
+    r"^`(?P<path>[\w./]+)`\n|^```(?P<kind>python|sql|diff)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 def steps() -> Iterator[tuple[str, str, str]]:
