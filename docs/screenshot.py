@@ -18,13 +18,16 @@ IMAGES = Path(__file__).parent / "images"
 SIZE = (120, 36)
 SHOTS = {"overview": ("1",), "fs": ("2",), "paths": ("3",), "paths-detail": ("3", "j", "enter")}
 SETTLE_SEC = 40.0
-TROUBLED = NODE_YAML + """\
+TROUBLED = (
+    NODE_YAML
+    + """\
   - {{path: /data/in, name: partner feed, scan_interval: 5s}}
 fs:
   warn_percent: 15
   expect:
     - {{mount: /data, fstype: nfs4, source: "nas:/export"}}
 """
+)
 SILENT = "http://127.0.0.1:9"
 
 
