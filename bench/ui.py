@@ -22,12 +22,16 @@ from tests.fakes.nodes import FakeNode, closed_port, well
 STARTS, SWITCHES, KEYS = 7, 40, 60
 NODES, DOWN, CHANGING = 45, 5, 5
 WATCH_SEC = 14.0
-_ROUND = re.compile(rb"/round-(\d+)")
+_ROUND = re.compile(rb"([a-z])\1{7}")
 _CLIPBOARD = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07")
 
 
 def mounts(number: int) -> list[Mount]:
-    """Four mounts; the first is named after the request it answers."""
+    """Four mounts; the name of the first tells which request it answers, and no letter of it is that of the one before.
+
+    The terminal is sent only the letters that changed; so this name is always sent whole.
+    """
+    letter = "abcdefghijklmnopqrstuvwxyz"[number % 26]
     now = datetime.now(UTC)
     total = 4 * 10**12
     return [
@@ -40,7 +44,7 @@ def mounts(number: int) -> list[Mount]:
             collected_at=now,
             fstype="ext4",
         )
-        for name, used in ((f"/round-{number}", 61), ("/", 23), ("/home", 41), ("/var", 12))
+        for name, used in ((f"/round-{letter * 8}", 61), ("/", 23), ("/home", 41), ("/var", 12))
     ]
 
 
@@ -104,8 +108,10 @@ def first_paint(url: str) -> Figure:
     )
 
 
-def newest(output: bytes) -> int:
-    return max((int(number) for number in _ROUND.findall(output)), default=-1)
+def newest(output: bytes) -> bytes:
+    """The last answer that was drawn; empty when there is none."""
+    found: list[bytes] = _ROUND.findall(output)
+    return found[-1] if found else b""
 
 
 def switches(screen: PtyScreen) -> list[float]:
@@ -116,7 +122,7 @@ def switches(screen: PtyScreen) -> list[float]:
         screen.drain(0.12)
         known = newest(bytes(screen.output))
         at = screen.press(b"2")
-        times.append((screen.until(lambda output: newest(output) > known, "an answer") - at) * 1000)  # noqa: B023
+        times.append((screen.until(lambda output: newest(output) not in (b"", known), "an answer") - at) * 1000)  # noqa: B023
     return times
 
 
@@ -168,20 +174,30 @@ def watched(screen: PtyScreen, seconds: float) -> tuple[float, float]:
     return (screen.cpu_sec() - cpu) / taken * 100, count / taken * 2
 
 
+def row_under_cursor(screen: PtyScreen) -> bytes:
+    """The first cell of the row, as `y` copies it."""
+    screen.press(b"y")
+    screen.until(lambda output: _CLIPBOARD.search(output) is not None, "the clipboard")
+    copied: bytes = _CLIPBOARD.findall(bytes(screen.output))[-1]
+    return base64.b64decode(copied)
+
+
 def lost_keys(screen: PtyScreen) -> int:
-    """How many of fast cursor keys do not arrive: the copied row tells where the cursor stands."""
-    screen.press(b"g")
-    screen.press(b"s" * 2)  # by mount: an order that stays
+    """In how many of three rounds 30 keys at once lead elsewhere than 30 keys one by one."""
+    screen.press(b"ss")  # by mount: an order that stays
     screen.drain(0.5)
-    screen.press(b"j" * 30 + b"y")
-    screen.until(lambda output: _CLIPBOARD.search(output) is not None, "the clipboard")
-    there = base64.b64decode(_CLIPBOARD.findall(bytes(screen.output))[-1])
-    screen.press(b"k" * 30 + b"y")
-    screen.until(lambda output: _CLIPBOARD.search(output) is not None, "the clipboard")
-    screen.press(b"j" * 30 + b"y")
-    screen.until(lambda output: _CLIPBOARD.search(output) is not None, "the clipboard")
-    again = base64.b64decode(_CLIPBOARD.findall(bytes(screen.output))[-1])
-    return 0 if there == again else 1
+    screen.press(b"g")
+    for _ in range(30):
+        screen.press(b"j")
+        screen.drain(0.05)
+    slowly = row_under_cursor(screen)
+    lost = 0
+    for _ in range(3):
+        screen.press(b"g")
+        screen.drain(0.2)
+        screen.press(b"j" * 30)
+        lost += row_under_cursor(screen) != slowly
+    return lost
 
 
 def fleet() -> list[Figure]:
@@ -205,7 +221,7 @@ def fleet() -> list[Figure]:
             budget=2048,
             note=f"overview {overview_bytes:.0f}",
         ),
-        Figure(id="P6b", what="rounds of 30 fast keys that lost one", measured=lost, unit="of 2", budget=0),
+        Figure(id="P6b", what="rounds of 30 fast keys that lost one", measured=lost, unit="of 3", budget=0),
     ]
 
 

@@ -44,7 +44,7 @@ from ui.widgets.tabs import Tab, TabLine
 REPAINT_SEC = 0.1
 """An answer is painted at once; those that follow within this time are painted together."""
 EAGER = 3
-"""After a turn to another view or node, so many answers do not wait for each other: the one it is about is among them."""
+"""After a turn to another view or node, so many answers are painted at once: the one that matters is among them."""
 
 
 def utc_now() -> datetime:
