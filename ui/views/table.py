@@ -198,16 +198,13 @@ class TableView(View, Generic[T]):
         cells = {row.key: [field.cell(row) for field in fields] for row in arranged}
         self.shown_rows = self._filtered(arranged, cells)
         table = self.query_one(RowsTable)
-        cursor = table.cursor_key
-        turned = table.set_fields(fields)
         table.set_empty(self._why_empty(scope))
         table.set_rows(
             [row.key for row in self.shown_rows],
             [cells[row.key] for row in self.shown_rows],
             ["dim" if row.node.stale else None for row in self.shown_rows],
+            columns=[field.column for field in fields],
         )
-        if turned and cursor is not None:
-            table.move_to(cursor)
         sort = self._arranger.sort
         table.sort_mark(None if sort.key == SEVERITY else sort.key, sort.descending(fields))
         self._draw_frame(scope)
