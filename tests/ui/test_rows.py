@@ -14,7 +14,7 @@ from ui.glyphs import State
 from ui.save import rows_csv, save, save_directory
 from ui.state import NodeState, Question, answered
 from ui.views.detail import Detail, Section, facts
-from ui.views.history import DAY_SEC, YOUNG_SEC, even, history_questions, history_values
+from ui.views.history import STEPS_SEC, even, history_questions, history_values
 from ui.views.paths import ceiling
 from ui.views.rows import RESORT_SEC, Arranger, Field, Row, Sort
 from ui.widgets.cells import width_of
@@ -95,33 +95,51 @@ def ask(step: int) -> Question[list[FsPoint]]:
     return Question(FS_HISTORY, FsHistoryQuery(mount="/", step=step))
 
 
+def a_mount_row(node: NodeState) -> Row[str]:
+    return Row(key="/", node=node, item="/", level="ok", now=NOW, times="relative")
+
+
+def asked(node: NodeState) -> list[str]:
+    return [question.key for question in history_questions(a_mount_row(node), ask)]
+
+
 def values(node: NodeState) -> tuple[list[float | None], int]:
-    return history_values(node, ask, lambda point: point.at, lambda point: point.used_percent, NOW)
+    return history_values(a_mount_row(node), ask, lambda point: point.used_percent, hold_sec=0)
 
 
-def test_a_young_node_is_asked_for_a_finer_history_as_well() -> None:
-    assert history_questions(NODE, ask)[0].key == ask(DAY_SEC).key
-    assert len(history_questions(NODE, ask)) == 1
-    young = answered(NODE, ask(DAY_SEC), points(3, DAY_SEC), now=NOW)
-    assert [one.key for one in history_questions(young, ask)] == [ask(DAY_SEC).key, ask(YOUNG_SEC).key]
-    young = answered(young, ask(YOUNG_SEC), points(50, YOUNG_SEC), now=NOW)
-    assert (len(values(young)[0]), values(young)[1]) == (50, YOUNG_SEC)
-    old = answered(young, ask(DAY_SEC), points(100, DAY_SEC), now=NOW)
-    assert len(history_questions(old, ask)) == 1
-    assert (len(values(old)[0]), values(old)[1]) == (100, DAY_SEC)
+def test_a_young_node_is_asked_for_finer_histories_as_long_as_they_fill_the_chart() -> None:
+    day, half_minute, seconds = STEPS_SEC
+    assert asked(NODE) == [ask(day).key]
+    young = answered(NODE, ask(day), points(3, day), now=NOW)
+    assert asked(young) == [ask(day).key, ask(half_minute).key]
+    assert values(young)[1] == day, "what is held is shown until the finer one is there"
+    young = answered(young, ask(half_minute), points(50, half_minute), now=NOW)
+    assert (len(values(young)[0]), values(young)[1]) == (50, half_minute)
+    new = answered(young, ask(half_minute), points(5, half_minute), now=NOW)
+    assert asked(new) == [ask(day).key, ask(half_minute).key, ask(seconds).key]
+    new = answered(new, ask(seconds), points(40, seconds), now=NOW)
+    assert (len(values(new)[0]), values(new)[1]) == (40, seconds)
+    old = answered(new, ask(day), points(100, day), now=NOW)
+    assert asked(old) == [ask(day).key]
+    assert (len(values(old)[0]), values(old)[1]) == (100, day)
 
 
 def test_nothing_held_is_no_history() -> None:
-    assert values(NODE) == ([], DAY_SEC)
+    assert values(NODE) == ([], STEPS_SEC[0])
 
 
 def test_a_step_without_a_point_is_a_gap() -> None:
     at = [NOW - timedelta(seconds=30 * back) for back in (3, 1, 0)]
-    assert even([(at[0], 3.0), (at[1], 1.0), (at[2], 0.0)], 30, NOW) == [3.0, None, 1.0, 0.0]
+    assert even([(at[0], 3.0), (at[1], 1.0), (at[2], 0.0)], 30, NOW, hold_sec=0) == [3.0, None, 1.0, 0.0]
+
+
+def test_a_value_holds_until_the_next_one_but_not_for_ever() -> None:
+    at = [NOW - timedelta(seconds=30 * back) for back in (6, 1)]
+    assert even([(at[0], 3.0), (at[1], 1.0)], 30, NOW, hold_sec=60) == [3.0, 3.0, 3.0, None, None, 1.0, 1.0]
 
 
 def test_points_from_the_future_and_from_long_ago_are_left_out() -> None:
-    assert even([(NOW + timedelta(hours=1), 1.0), (NOW - timedelta(days=9), 2.0)], 30, NOW) == []
+    assert even([(NOW + timedelta(hours=1), 1.0), (NOW - timedelta(days=9), 2.0)], 30, NOW, hold_sec=60) == []
 
 
 @pytest.mark.parametrize(("largest", "end"), [(0, 10), (10, 10), (11, 20), (33, 50), (51, 100), (1204, 2000)])

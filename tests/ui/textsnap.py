@@ -42,9 +42,9 @@ def screen_styles(app: App[Any], y: int) -> list[tuple[str, str | None, str | No
 
 
 def assert_looks_like(app: App[Any], expected: Path) -> None:
-    """The screen is the one in the file. With ETLMON_UPDATE_SNAPSHOTS=1 the file is written instead."""
+    """The screen is the one in the file. With ETLMON_WRITE_SNAPSHOTS=1 the file is written instead."""
     shown = screen_text(app) + "\n"
-    if os.environ.get("ETLMON_UPDATE_SNAPSHOTS") == "1":
+    if os.environ.get("ETLMON_WRITE_SNAPSHOTS") == "1":
         expected.parent.mkdir(parents=True, exist_ok=True)
         expected.write_text(shown)
     assert shown == expected.read_text(), f"the screen is not as in {expected}:\n{shown}"

@@ -19,6 +19,8 @@ from ui.widgets.lines import grid
 
 _BAR = 15
 _SOON_SEC = 86_400
+_HOLD_SEC = 330
+"""A mount whose usage does not change has a point every five minutes."""
 
 
 def _state(row: Row[Mount]) -> Cell:
@@ -107,7 +109,7 @@ class FsView(TableView[Mount]):
 
     def detail_questions(self, row: Row[Mount]) -> tuple[Question[Any], ...]:
         mount = row.item.mount_point
-        return (*history_questions(row.node, partial(_history, mount)), _events(mount), _holders(mount))
+        return (*history_questions(row, partial(_history, mount)), _events(mount), _holders(mount))
 
     def detail(self, row: Row[Mount]) -> Detail:
         mount = row.item
@@ -162,7 +164,7 @@ def _holders(mount: str) -> Question[list[Holder]]:
 
 def _chart(row: Row[Mount]) -> History:
     ask = partial(_history, row.item.mount_point)
-    values, step = history_values(row.node, ask, lambda point: point.at, lambda point: point.used_percent, row.now)
+    values, step = history_values(row, ask, lambda point: point.used_percent, hold_sec=_HOLD_SEC)
     return History(
         title=f"used %, a column each {fmt.age(step)}",
         values=values,

@@ -1,52 +1,63 @@
 """Histories for charts: which one to ask for, and its points as evenly spaced values. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import TypeVar
+from itertools import pairwise
+from typing import Any, Protocol, TypeVar
 
-from ui.state import NodeState, Question
+from ui.state import Question
+from ui.views.rows import Row
 
-P = TypeVar("P")
 
-DAY_SEC = 600
-YOUNG_SEC = 30
-_FEW = 12
+class HasTime(Protocol):
+    @property
+    def at(self) -> datetime: ...
+
+
+P = TypeVar("P", bound=HasTime)
+
+STEPS_SEC = (600, 30, 3)
+"""A column of the chart is ten minutes (a day in all); less while there is little history: a node just set up."""
+
 _COLUMNS = 144
+_FILLED = 80
 
 AskHistory = Callable[[int], Question[list[P]]]
 """The question for a history with points so many seconds apart."""
 
 
-def history_questions(node: NodeState, ask: AskHistory[P]) -> tuple[Question[list[P]], ...]:
-    """The history of a day; while there is little of it (a node just set up), a finer one as well."""
-    day = ask(DAY_SEC)
-    return (day, ask(YOUNG_SEC)) if node.held(day) is not None and _is_young(node, ask) else (day,)
+def history_questions(row: Row[Any], ask: AskHistory[P]) -> tuple[Question[list[P]], ...]:
+    """The history of a day; and finer ones as long as they fill the chart."""
+    return tuple(ask(step) for step in _steps(row, ask))
 
 
 def history_values(
-    node: NodeState,
-    ask: AskHistory[P],
-    at: Callable[[P], datetime],
-    value: Callable[[P], float | None],
-    now: datetime,
+    row: Row[Any], ask: AskHistory[P], value: Callable[[P], float | None], *, hold_sec: float
 ) -> tuple[list[float | None], int]:
-    """The values of the finest history held, one for each step back from `now`, and the seconds of a step.
+    """The values of the finest history held, one for each step back from now, and the seconds of a step.
 
-    A step without a point is a gap (None). Empty while nothing is held.
+    A point holds until the next one, for `hold_sec` at the most; then there is a gap (None). Empty while nothing is
+    held.
     """
-    for step in (YOUNG_SEC, DAY_SEC):
-        points = node.answer(ask(step))
-        if points and (step == DAY_SEC or _is_young(node, ask)):
-            return even([(at(point), value(point)) for point in points], step, now), step
-    return [], DAY_SEC
+    for step in reversed(tuple(_steps(row, ask))):
+        if points := row.node.answer(ask(step)):
+            return even([(point.at, value(point)) for point in points], step, row.now, hold_sec), step
+    return [], STEPS_SEC[0]
 
 
-def _is_young(node: NodeState, ask: AskHistory[P]) -> bool:
-    day = node.answer(ask(DAY_SEC))
-    return day is None or len(day) < _FEW
+def _steps(row: Row[Any], ask: AskHistory[P]) -> Iterator[int]:
+    """The steps to ask for, the widest first."""
+    yield STEPS_SEC[0]
+    for wide, fine in pairwise(STEPS_SEC):
+        points = row.node.answer(ask(wide))
+        if not points or (row.now - points[0].at).total_seconds() > fine * _FILLED:
+            return
+        yield fine
 
 
-def even(points: Sequence[tuple[datetime, float | None]], step_sec: int, now: datetime) -> list[float | None]:
+def even(
+    points: Sequence[tuple[datetime, float | None]], step_sec: int, now: datetime, hold_sec: float
+) -> list[float | None]:
     """Points as values one step apart, the last one now; of two in one step the later counts."""
     values: list[float | None] = [None] * _COLUMNS
     for at, value in points:
@@ -54,4 +65,18 @@ def even(points: Sequence[tuple[datetime, float | None]], step_sec: int, now: da
         if 0 <= back < _COLUMNS:
             values[_COLUMNS - 1 - back] = value
     first = next((index for index, value in enumerate(values) if value is not None), len(values))
-    return values[first:]
+    return _held(values[first:], int(hold_sec // step_sec))
+
+
+def _held(values: Sequence[float | None], steps: int) -> list[float | None]:
+    held: list[float | None] = []
+    last, left = None, 0
+    for value in values:
+        if value is not None:
+            last, left = value, steps
+        elif left:
+            left -= 1
+        else:
+            last = None
+        held.append(last)
+    return held

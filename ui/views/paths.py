@@ -31,6 +31,8 @@ from ui.views.table import TableView
 from ui.widgets.cells import Cell
 from ui.widgets.lines import grid
 
+_SCANNING_HOLD_SEC = 600.0
+
 
 def _files(row: Row[PathStats]) -> Cell:
     """The count; what is known to be too small says so, and what could not be counted is not zero."""
@@ -140,7 +142,7 @@ class PathsView(TableView[PathStats]):
 
     def detail_questions(self, row: Row[PathStats]) -> tuple[Question[Any], ...]:
         path = row.item.path
-        asked: tuple[Question[Any], ...] = (*history_questions(row.node, partial(_history, path)), _events(path))
+        asked: tuple[Question[Any], ...] = (*history_questions(row, partial(_history, path)), _events(path))
         return asked if row.item.total_bytes is None else (*asked, _top(path))
 
     def detail(self, row: Row[PathStats]) -> Detail:
@@ -209,13 +211,20 @@ def _top(path: str) -> Question[PathTop]:
 
 def _chart(row: Row[PathStats]) -> History:
     ask = partial(_history, row.item.path)
-    values, step = history_values(row.node, ask, lambda point: point.at, lambda point: point.file_count, row.now)
+    values, step = history_values(row, ask, lambda point: point.file_count, hold_sec=_hold_sec(row.item))
     return History(
         title=f"files, a column each {fmt.age(step)}",
         values=values,
         high=ceiling(max((value for value in values if value is not None), default=0.0)),
         unit=fmt.short_count,
     )
+
+
+def _hold_sec(path: PathStats) -> float:
+    """How long a count holds: until the next scan, and one that is late is no gap yet."""
+    if path.next_scan_at is None:
+        return _SCANNING_HOLD_SEC
+    return 2 * max(0.0, (path.next_scan_at - path.collected_at).total_seconds())
 
 
 def ceiling(largest: float) -> float:
