@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from etlmon import __version__
 from etlmon.cli_examples import EXAMPLES
+from etlmon.home import home
 
 if TYPE_CHECKING:
     from etlmon.config import Finding, Loaded
@@ -187,7 +188,7 @@ def _ui(arguments: argparse.Namespace) -> int:
     streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on standard error
     if os.environ.get("TERM", "dumb") == "dumb" or not all(stream.isatty() for stream in streams):
         return _say("the UI needs a terminal; `etlmon status` prints a snapshot without one", FAILED)
-    loaded = _read(arguments.config or _existing(_ui_file()), _load_ui)
+    loaded = _read(arguments.config or _existing(_ui_file()), _load_whole_ui)
     if loaded is None:
         return USAGE
     from msgspec.structs import replace
@@ -210,6 +211,15 @@ def _ui(arguments: argparse.Namespace) -> int:
 def _load_ui(file: Path | None) -> "Loaded[UiSettings]":
     from etlmon.config import load
     from ui.settings import UiSettings, check
+
+    return load(file, UiSettings, env=os.environ, check=check)
+
+
+def _load_whole_ui(file: Path | None) -> "Loaded[UiSettings]":
+    """As _load_ui(), and what only the screen knows: its themes and its keys."""
+    from etlmon.config import load
+    from ui.app import check
+    from ui.settings import UiSettings
 
     return load(file, UiSettings, env=os.environ, check=check)
 
@@ -238,18 +248,20 @@ def _config_check(arguments: argparse.Namespace) -> int:
     kind = arguments.kind or _read(arguments.file, _kind)
     if kind is None:
         return USAGE
-    loaded = _read(arguments.file, _load_node) if kind == "node" else _read(arguments.file, _load_ui)
+    loaded = _read(arguments.file, _load_node) if kind == "node" else _read(arguments.file, _load_whole_ui)
     return USAGE if loaded is None else _all_well(arguments.file, kind, loaded.warnings)
 
 
 def _kind(file: Path) -> str:
-    """Whether the file is a node's or a UI's configuration, by its keys; a file that does not tell goes by its name."""
+    """Whether the file is a node's or a UI's configuration, by most of its keys; an empty file goes by its name."""
     from etlmon.config import sections
+    from node.settings import NodeSettings
     from ui.settings import UiSettings
 
     keys = set(sections(file))
     if keys:
-        return "ui" if keys & set(UiSettings.__struct_fields__) else "node"
+        of_ui, of_node = (len(keys & set(type_.__struct_fields__)) for type_ in (UiSettings, NodeSettings))
+        return "ui" if of_ui and of_ui >= of_node else "node"
     return "ui" if file.name.startswith("ui") else "node"
 
 
@@ -260,14 +272,19 @@ def _completion(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _ui_file() -> Path:
+def _ui_file() -> Path | None:
     # The XDG base directory specification: an empty or relative directory counts as not set.
     base = os.environ.get("XDG_CONFIG_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".config") / "etlmon" / "ui.yaml"
+    if base.startswith("/"):
+        return Path(base) / "etlmon/ui.yaml"
+    own = home()
+    return own / ".config/etlmon/ui.yaml" if own else None
 
 
-def _existing(file: Path) -> Path | None:
+def _existing(file: Path | None) -> Path | None:
     """The file, unless there is none; one that can not be looked at is not passed over in silence."""
+    if file is None:
+        return None
     try:
         file.stat()
     except (FileNotFoundError, NotADirectoryError):

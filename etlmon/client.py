@@ -182,7 +182,12 @@ class NodeClient:
             )
         if isinstance(error, OSError):
             return NodeUnreachable(self.address, _why_no_connection(target, error))
-        return NodeGarbage(self.address, f"not an etlmon node: it does not speak HTTP ({clean(str(error))[:200]})")
+        # aiohttp's parser says where it stopped with a drawing of several lines.
+        reason = " ".join(str(getattr(error, "message", "") or error).split())
+        return NodeGarbage(
+            self.address,
+            f"not an etlmon node: it does not speak HTTP ({clean(reason)[:200]}); is another program on this port?",
+        )
 
 
 def _parameters(query: msgspec.Struct | None) -> dict[str, str]:

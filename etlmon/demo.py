@@ -78,7 +78,13 @@ def demo_node(config: str = NODE_YAML) -> Iterator[str]:
     `{root}` in the configuration is the demo's own directory. Raises DemoError with the node's own last words when it
     does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="etlmon-demo-", ignore_cleanup_errors=True) as directory:
+    try:
+        scratch = tempfile.TemporaryDirectory(prefix="etlmon-demo-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise DemoError(
+            f"the demo has no place for its files: {error}; set TMPDIR to a directory you can write"
+        ) from error
+    with scratch as directory:
         root = Path(directory)
         (root / "node.yaml").write_text(config.format(root=root), encoding="utf-8")
         (root / "etl").mkdir()

@@ -160,12 +160,16 @@ PENDING = (
 """Keys that load with a warning, because the domain that reads them is not part of this version."""
 
 
-def default_db_path(state_home: str | None, home: Path, *, is_root: bool) -> Path:
-    """Where the database lies when db_path is not set: /var/lib for root, else the user's state directory (XDG)."""
+def default_db_path(state_home: str, home: Path | None, *, is_root: bool) -> Path | None:
+    """Where the database lies when db_path is not set: /var/lib for root, else the user's state directory (XDG).
+
+    None for a user without a home directory. A relative `state_home` counts as not set, as XDG demands.
+    """
     if is_root:
         return Path("/var/lib/etlmon/etlmon.db")
-    base = Path(state_home) if state_home else home / ".local/state"
-    return base / "etlmon" / "etlmon.db"
+    if state_home.startswith("/"):
+        return Path(state_home) / "etlmon/etlmon.db"
+    return home / ".local/state/etlmon/etlmon.db" if home else None
 
 
 SHORTEST_INTERVAL = Duration(0.1)

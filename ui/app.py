@@ -2,19 +2,18 @@
 
 import asyncio
 import os
-import sys
 
 # Read by Textual when it is imported: no animation is worth a byte over SSH, and a key's echo must not wait a frame.
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 os.environ.setdefault("TEXTUAL_FPS", "120")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, tzinfo
 from time import monotonic
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult, InvalidThemeError
+from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.screen import ModalScreen
@@ -28,11 +27,12 @@ from ui.dialogs.confirm import ConfirmDialog
 from ui.dialogs.help import HelpDialog
 from ui.dialogs.hosts import HostsDialog
 from ui.keys import KeysError, keymap
-from ui.look import dress
+from ui.look import THEMES, dress
 from ui.poller import Asks
 from ui.program import Program
 from ui.session import Session
 from ui.settings import UiSettings
+from ui.settings import check as check_settings
 from ui.views import VIEWS
 from ui.views.base import View
 from ui.widgets.footer import KeyLine
@@ -70,7 +70,7 @@ class EtlmonApp(Program):
     ) -> None:
         """`connect` makes the client of an address; `zone` is the local one (default: this machine's).
 
-        Raises KeysError when `ui.keys` cannot be used, and InvalidThemeError when there is no such theme.
+        Raises KeysError when `ui.keys` cannot be used.
         """
         super().__init__()
         self.glyphs = dress(self, settings.ui)
@@ -246,12 +246,19 @@ class EtlmonApp(Program):
         self.push_screen(dialog, lambda yes: self.session.trust(name) if yes else None)
 
 
-def run(settings: UiSettings, *, read_only: bool = False) -> int:
-    """Run the UI until it is left; 0, or 1 after a bug, or 2 when the settings cannot be used."""
+def check(settings: UiSettings) -> Iterator[tuple[str, str]]:
+    """All that is wrong with the settings, as `ui.settings.check` tells it, themes and keys included."""
+    yield from check_settings(settings)
+    if settings.ui.theme not in THEMES:
+        yield "ui.theme", f'"{settings.ui.theme}" is no theme; there are {", ".join(sorted(THEMES))}'
     try:
-        app = EtlmonApp(settings, read_only=read_only)
-    except (KeysError, InvalidThemeError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+        keymap(settings.ui.keys, scopes())
+    except KeysError as error:
+        yield from error.problems
+
+
+def run(settings: UiSettings, *, read_only: bool = False) -> int:
+    """Run the UI until it is left; 0, or 1 after a bug. The settings are those that check() finds nothing in."""
+    app = EtlmonApp(settings, read_only=read_only)
     app.run()
     return app.return_code or 0

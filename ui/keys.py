@@ -22,10 +22,10 @@ _NAMED = frozenset(key.value for key in Keys)
 
 
 class KeysError(Exception):
-    """`ui.keys` cannot be used. `problems` lists all that is wrong, a line each."""
+    """`ui.keys` cannot be used. `problems` lists all that is wrong: (key path, what is wrong and what to do)."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__("\n".join(f"{path}: {message}" for path, message in problems))
         self.problems = problems
 
 
@@ -63,26 +63,35 @@ def keymap(wanted: Mapping[str, str], scopes: Mapping[str, Sequence[Binding]]) -
     Raises KeysError when an id or a key does not exist, or when two actions of one scope would share a key.
     """
     ids = {binding.id: binding for bindings in scopes.values() for binding in bindings if binding.id}
-    problems: list[str] = []
+    problems: list[tuple[str, str]] = []
     for name, keys in wanted.items():
         if name not in ids:
-            problems.append(f"ui.keys.{name}: there is no such action; there are {', '.join(sorted(ids))}")
+            problems.append((f"ui.keys.{name}", f"there is no such action; there are {', '.join(sorted(ids))}"))
         problems += [
-            f"ui.keys.{name}: {one!r} is no key; write for example x, ctrl+x or f5"
+            (f"ui.keys.{name}", f"{one!r} is no key; write for example x, ctrl+x or f5")
             for one in _split(keys)
             if not _is_key(one)
         ]
     remapped = {name: with_jamo(keys) for name, keys in wanted.items()}
-    for scope, bindings in scopes.items():
-        problems += [
-            f"ui.keys.{first if first in wanted else second}: in {scope} the key {format_key(shared)} would mean both"
-            f" {first} and {second}"
-            for first, second, shared in collisions(bindings, remapped)
-            if first in wanted or second in wanted
-        ]
+    problems += _clashes(remapped, scopes)
     if problems:
-        raise KeysError(list(dict.fromkeys(problems)))
+        raise KeysError(problems)
     return remapped
+
+
+def _clashes(remapped: Mapping[str, str], scopes: Mapping[str, Sequence[Binding]]) -> Iterator[tuple[str, str]]:
+    """What two remapped actions would share, once for each two: in the first scope where they do."""
+    found: dict[tuple[str, str], tuple[str, list[str]]] = {}
+    for scope, bindings in scopes.items() if remapped else ():
+        for first, second, shared in collisions(bindings, remapped):
+            place, keys = found.setdefault((first, second), (scope, []))
+            if place == scope:
+                keys.append(shared)
+    for (first, second), (scope, keys) in found.items():
+        if name := next((one for one in (first, second) if one in remapped), None):
+            # Of a letter and its jamo the letter is enough.
+            which = shown(keys) or ", ".join(keys)
+            yield f"ui.keys.{name}", f"in {scope} the key {which} would mean both {first} and {second}"
 
 
 def collisions(bindings: Iterable[Binding], remapped: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

@@ -2,12 +2,16 @@
 
 from typing import ClassVar
 
-from textual.app import App, InvalidThemeError
+from textual.app import App
 from textual.scrollbar import ScrollBar, ScrollBarRender
+from textual.theme import BUILTIN_THEMES
 
 from ui.glyphs import ASCII, UNICODE, Glyphs
 from ui.settings import Ui
 from ui.theme import ETLMON
+
+THEMES = frozenset({*BUILTIN_THEMES, ETLMON.name})
+"""What `ui.theme` may be."""
 
 
 class PlainBar(ScrollBarRender):
@@ -18,11 +22,8 @@ class PlainBar(ScrollBarRender):
 
 
 def dress(app: App[object], settings: Ui) -> Glyphs:
-    """Give the app its theme and return its symbols. Raises InvalidThemeError when there is no such theme."""
+    """Give the app its theme, one of THEMES, and return its symbols."""
     app.register_theme(ETLMON)
-    if settings.theme not in app.available_themes:
-        known = ", ".join(sorted(app.available_themes))
-        raise InvalidThemeError(f"ui.theme: {settings.theme!r} is no theme; there are {known}")
     app.theme = settings.theme
     # One program, one terminal: Textual keeps the renderer for all scroll bars.
     ScrollBar.renderer = PlainBar if settings.ascii else ScrollBarRender

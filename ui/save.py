@@ -10,15 +10,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from etlmon.home import home
+
 _FORMULA = ("=", "+", "-", "@")
 _ATTEMPTS = 1000
 
 
 def save_directory(env: Mapping[str, str]) -> Path:
-    """Where files are saved: `$XDG_DATA_HOME/etlmon`, `~/.local/share/etlmon` (XDG Base Directory specification)."""
+    """Where files are saved: `$XDG_DATA_HOME/etlmon`, `~/.local/share/etlmon` (XDG Base Directory specification).
+
+    Raises OSError when there is neither.
+    """
     base = env.get("XDG_DATA_HOME", "")
-    root = Path(base) if base.startswith("/") else Path(env.get("HOME") or Path.home()) / ".local" / "share"
-    return root / "etlmon"
+    if base.startswith("/"):
+        return Path(base) / "etlmon"
+    own = Path(env["HOME"]) if env.get("HOME") else home()
+    if own is None:
+        raise FileNotFoundError("this user has no home directory")
+    return own / ".local/share/etlmon"
 
 
 def save(directory: Path, stem: str, suffix: str, text: str, now: datetime) -> Path:

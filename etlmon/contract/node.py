@@ -61,7 +61,10 @@ class HealthStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Who answers, behind whatever tunnel. `node_id` is made once with the database; `boot_id` changes at each boot."""
+    """Who answers, behind whatever tunnel. `node_id` is made once with the database; `boot_id` changes at each boot.
+
+    It is empty where the host hides it.
+    """
 
     node_id: str
     node_name: str

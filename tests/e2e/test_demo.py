@@ -68,3 +68,20 @@ def rows(screen: str) -> list[str]:
 def leave(terminal: Terminal) -> None:
     terminal.keys("q")
     assert terminal.wait_exit() == 0
+
+
+@pytest.mark.peer("root")
+def test_without_a_place_for_its_files_it_says_so_in_one_line() -> None:
+    hidden = " && ".join(f"mount -t tmpfs -o ro etlmon-test {where}" for where in ("/tmp", "/var/tmp"))
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f'{hidden} && cd /proc && exec "$0" -m etlmon demo', sys.executable],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+        timeout=60,
+        env={**os.environ, "TMPDIR": "/proc", "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("the demo has no place for its files: ")
+    assert len(done.stderr.splitlines()) == 1

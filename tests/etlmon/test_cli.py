@@ -150,6 +150,9 @@ def test_a_file_that_was_named_and_is_not_there_is_a_problem(arguments: list[str
         ("node.yaml", "", [], "fine as a node configuration"),
         ("ui.yaml", "", ["--kind", "node"], "fine as a node configuration"),
         ("a.yaml", "nodes: []\npaths: []", [], "a.yaml:2: paths: unknown key; known here: nodes, ui"),
+        ("a.yaml", "nodes: {}\npaths: []\nfs: {}", [], "a.yaml:1: nodes: unknown key; did you mean node?"),
+        ("a.yaml", "ui:\n  theme: pink", [], 'a.yaml:2: ui.theme: "pink" is no theme; there are'),
+        ("a.yaml", "ui:\n  keys:\n    quit: r", [], "a.yaml:3: ui.keys.quit: in Overview, table the key r would"),
     ],
 )
 def test_the_kind_of_a_configuration_is_told_by_its_keys(

@@ -119,6 +119,9 @@ def test_what_is_no_listening_address_is_refused(text: str) -> None:
 
 def test_the_database_lies_where_its_user_may_write() -> None:
     home = Path("/home/etl")
-    assert default_db_path(None, home, is_root=True) == Path("/var/lib/etlmon/etlmon.db")
-    assert default_db_path(None, home, is_root=False) == Path("/home/etl/.local/state/etlmon/etlmon.db")
+    assert default_db_path("", home, is_root=True) == Path("/var/lib/etlmon/etlmon.db")
+    assert default_db_path("", home, is_root=False) == Path("/home/etl/.local/state/etlmon/etlmon.db")
     assert default_db_path("/state", home, is_root=False) == Path("/state/etlmon/etlmon.db")
+    assert default_db_path("/state", None, is_root=False) == Path("/state/etlmon/etlmon.db")
+    assert default_db_path("", None, is_root=False) is None
+    assert default_db_path("relative", home, is_root=False) == Path("/home/etl/.local/state/etlmon/etlmon.db")

@@ -12,10 +12,11 @@ from tests.fakes.nodes import FakeNode
 from tests.ui.hosts import says
 from tests.ui.looking import Looking, looking
 from tests.ui.textsnap import screen_text
-from ui.app import EtlmonApp, run
+from ui.app import EtlmonApp, check
 from ui.bindings import EVERYWHERE, scopes
 from ui.dialogs.help import help_lines
 from ui.keys import JAMO, KeysError, collisions, key, keymap, shown, with_jamo
+from ui.look import THEMES
 from ui.settings import Ui, UiSettings
 from ui.views import VIEWS
 
@@ -189,13 +190,25 @@ def test_all_problems_of_a_mapping_are_told_at_once() -> None:
     assert len(raised.value.problems) == 2
 
 
-def test_settings_that_cannot_be_used_end_with_2_and_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(UiSettings(ui=Ui(keys={"nope": "x"}))) == 2
-    assert run(UiSettings(ui=Ui(theme="pink"))) == 2
-    errors = capsys.readouterr().err.splitlines()
-    assert len(errors) == 2
-    assert "ui.keys.nope" in errors[0]
-    assert "ui.theme: 'pink' is no theme; there are" in errors[1]
+def test_two_actions_that_would_share_a_key_in_many_places_are_told_of_once() -> None:
+    with pytest.raises(KeysError) as raised:
+        keymap({"quit": "r"}, scopes())
+    assert raised.value.problems == [
+        ("ui.keys.quit", "in Overview, table the key r would mean both refresh and quit"),
+    ]
+    with pytest.raises(KeysError, match="the key ㄱ would mean both refresh and quit"):
+        keymap({"quit": "ㄱ"}, scopes())
+
+
+def test_all_that_the_screen_cannot_use_is_told_at_once() -> None:
+    settings = UiSettings(ui=Ui(keys={"nope": "x"}, theme="pink", default_node="nobody"))
+    problems = dict(check(settings))
+    assert list(problems) == ["ui.default_node", "ui.theme", "ui.keys.nope"]
+    assert problems["ui.theme"].startswith('"pink" is no theme; there are ansi-dark')
+
+
+def test_every_theme_that_may_be_asked_for_is_there() -> None:
+    assert set(EtlmonApp(UiSettings()).available_themes) == THEMES
 
 
 def test_help_gives_one_line_an_action_and_no_jamo() -> None:
