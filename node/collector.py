@@ -1,7 +1,7 @@
 """What a collector is: something that reads the world when told to, and says what it saw."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
@@ -80,9 +80,10 @@ class Registration:
 
     `build` only makes objects; it starts nothing and touches nothing, because it also runs to look at new settings.
     `prune` removes the rows of what is no longer configured; it runs in the writer, at the start and at each reload.
+    It is given the names of the collectors that go on all the while, perhaps in the middle of a run.
     """
 
     domain: str
     build: Callable[[NodeSettings], Sequence[Collector[Any]]]
     record: Record
-    prune: Callable[[aiosqlite.Connection, NodeSettings], Awaitable[None]] | None = None
+    prune: Callable[[aiosqlite.Connection, NodeSettings, Collection[str]], Awaitable[None]] | None = None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from etlmon.home import home
 from node import signals
 from node.api.app import build_app
 from node.api.context import ApiContext
@@ -104,13 +105,23 @@ async def run(
 
 
 def _db_path(settings: NodeSettings) -> Path:
+    """Raises StoreError."""
     if settings.node.db_path:
         return Path(settings.node.db_path)
-    return default_db_path(os.environ.get("XDG_STATE_HOME"), Path.home(), is_root=os.geteuid() == 0)
+    path = default_db_path(os.environ.get("XDG_STATE_HOME", ""), home(), is_root=os.geteuid() == 0)
+    if path is None:
+        raise StoreError(
+            f"cannot tell where the database belongs: user {os.geteuid()} has no home directory; set node.db_path"
+        )
+    return path
 
 
 def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    """Empty where it is hidden, as some container runtimes do."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 @asynccontextmanager

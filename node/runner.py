@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import aiosqlite
@@ -62,7 +62,7 @@ class Runner:
         wanted = self._build(settings)
         kept = {name for name, life in self._lives.items() if _same(life.collector, wanted.get(name))}
         await self._stop([name for name in self._lives if name not in kept])
-        await self._prune(settings)
+        await self._prune(settings, kept)
         fresh = [name for name in wanted if name not in kept]
         self._lives = {name: self._lives[name] if name in kept else self._life(*wanted[name]) for name in wanted}
         for number, name in enumerate(fresh):
@@ -125,11 +125,11 @@ class Runner:
     async def _resume(self, collector: Resumable) -> None:
         await self._database.read(collector.resume)
 
-    async def _prune(self, settings: NodeSettings) -> None:
+    async def _prune(self, settings: NodeSettings, kept: Collection[str]) -> None:
         async def work(db: aiosqlite.Connection) -> None:
             for registration in self._registrations:
                 if registration.prune is not None:
-                    await registration.prune(db, settings)
+                    await registration.prune(db, settings, kept)
 
         try:
             await self._database.write(work)

@@ -1,5 +1,6 @@
 """What the handlers work with: the node's parts, given by the daemon."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,7 @@ from node.store.database import Database
 class ApiContext:
     """The parts of one running node.
 
+    `started_at` is told; how long the node is up is counted by `monotonic`, which nobody can set.
     `settings` is replaced when the configuration is read again; `reload` does that and answers what came of it.
     `problems` are the daemon's own and show in the health, for example a configuration file it refused.
     """
@@ -31,10 +33,13 @@ class ApiContext:
     boot_id: str
     reload: Callable[[], Awaitable[Reloaded]]
     problems: Sequence[str] = ()
+    monotonic: Callable[[], float] = time.monotonic
     acts: Acts = field(init=False)
     lookups: Lookups = field(default_factory=Lookups)
+    _began_sec: float = field(init=False)
 
     def __post_init__(self) -> None:
+        self._began_sec = self.monotonic()
         self.acts = Acts(self.database, self.clock)
 
     @property
@@ -48,6 +53,6 @@ class ApiContext:
             self.runner,
             self.database,
             node_name=self.node_name,
-            uptime_sec=(self.clock() - self.started_at).total_seconds(),
+            uptime_sec=self.monotonic() - self._began_sec,
             problems=self.problems,
         )

@@ -1,5 +1,7 @@
 """What a node can watch: one file a domain, and the list of them all."""
 
+from collections.abc import Collection
+
 import aiosqlite
 
 from node.collector import Registration
@@ -9,9 +11,10 @@ from node.store import fs as fs_store
 from node.store import paths as paths_store
 
 
-async def _prune_paths(db: aiosqlite.Connection, settings: NodeSettings) -> None:
-    await paths_store.forget(db, [watched.path for watched in settings.paths])
-    await paths_store.end_interrupted(db)
+async def _prune_paths(db: aiosqlite.Connection, settings: NodeSettings, kept: Collection[str]) -> None:
+    watched = [watched.path for watched in settings.paths]
+    await paths_store.forget(db, watched)
+    await paths_store.end_interrupted(db, [path for path in watched if paths.name_of(path) in kept])
 
 
 COLLECTORS: tuple[Registration, ...] = (

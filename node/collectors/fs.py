@@ -1,6 +1,6 @@
 """fs: every mount of the host with how full it is, and what keeps it from answering."""
 
-import os
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -16,7 +16,7 @@ from node.collectors.fs_events import changes, level
 from node.collectors.fs_rows import blocked_on, missing, row, same_mount
 from node.collectors.fs_trend import WINDOW, Trend
 from node.settings import ExpectedMount, Fs, NodeSettings
-from node.sources.mounts import MountEntry, read_mounts, readable, real_mounts
+from node.sources.mounts import MountEntry, mount_of, normal, read_mounts, readable, real_mounts
 from node.sources.probe import Outcome, Prober
 from node.sources.usage import Usage, local_usage
 from node.store import fs as store
@@ -43,7 +43,7 @@ class FsCollector(Collector[Mount]):
         self._settings = settings
         self._proc = proc
         self._prober = prober or Prober(timeout_sec=float(settings.probe_timeout))
-        self._expected = {os.path.normpath(expected.mount): expected for expected in settings.expect}
+        self._expected = {normal(expected.mount): expected for expected in settings.expect}
         self._before: dict[str, Mount] | None = None
         self._levels: dict[str, int] = {}
         self._trends: dict[str, Trend] = {}
@@ -61,7 +61,8 @@ class FsCollector(Collector[Mount]):
         entries = read_mounts(self._proc)
         rows = await self._with_blocked(await self._rows(entries, now), entries)
         after = {mount.mount_point: mount for mount in rows}
-        events = list(changes(self._before, after, self._levels, now))
+        there = {readable(entry.mount_point) for entry in entries}
+        events = list(changes(self._before, after, self._levels, now, there=there))
         self._before = after
         self._trends = {point: trend for point, trend in self._trends.items() if point in after}
         yield Reading(rows=rows, samples=list(_samples(rows, now)), events=events)
@@ -84,7 +85,11 @@ class FsCollector(Collector[Mount]):
             mount = row(entry, outcome, now, before.get(readable(entry.mount_point)), expected)
             if mount is not None:
                 rows.append(mount)
-        judged = [self._judged(mount, before.get(mount.mount_point), now) for mount in rows]
+        judged = []
+        for mount in rows:
+            judged.append(self._judged(mount, before.get(mount.mount_point), now))
+            # A time to full takes most of a millisecond: of hundreds of mounts, others must not wait for all of them.
+            await asyncio.sleep(0)
         return sorted(judged, key=lambda mount: mount.mount_point)
 
     def _chosen(self, entries: Sequence[MountEntry]) -> list[MountEntry]:
@@ -101,10 +106,12 @@ class FsCollector(Collector[Mount]):
 
     def _missing(self, entries: Sequence[MountEntry]) -> Iterator[tuple[ExpectedMount, bool]]:
         """Expected mounts that are not there, and whether an automounter waits at the place."""
-        fstypes = {entry.mount_point: entry.fstype for entry in entries}
+        there = {entry.mount_point for entry in entries if entry.fstype != "autofs"}
         for mount_point, expected in self._expected.items():
-            if fstypes.get(mount_point, "autofs") == "autofs":
-                yield msgspec.structs.replace(expected, mount=mount_point), mount_point in fstypes
+            if mount_point not in there:
+                home = mount_of(mount_point, entries)
+                waits = home is not None and home.fstype == "autofs"
+                yield msgspec.structs.replace(expected, mount=mount_point), waits
 
     def _judged(self, mount: Mount, before: Mount | None, now: datetime) -> Mount:
         """The row with the thresholds and the time to full."""

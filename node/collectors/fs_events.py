@@ -1,6 +1,6 @@
 """What happened to a mount between two looks, as events."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
 from etlmon.contract.fs import Mount, MountState
@@ -32,16 +32,22 @@ def level(mount: Mount, before: int) -> int:
 
 
 def changes(
-    before: Mapping[str, Mount] | None, after: Mapping[str, Mount], levels: dict[str, int], now: datetime
+    before: Mapping[str, Mount] | None,
+    after: Mapping[str, Mount],
+    levels: dict[str, int],
+    now: datetime,
+    *,
+    there: Collection[str] = (),
 ) -> Iterator[Event]:
     """Events for everything that differs from `before`; None is the first look ever: then only trouble is news.
 
-    `levels` holds the level of each mount by its mount point, and is brought up to date on the way.
+    `levels` holds the level of each mount by its mount point, and is brought up to date on the way. `there` are mount
+    points on which something is mounted, watched or not: one that is no longer watched is no news.
     """
     for mount_point, gone in (before or {}).items():
         if mount_point not in after:
             levels.pop(mount_point, None)
-            if gone.state != "not_mounted":
+            if gone.state != "not_mounted" and mount_point not in there:
                 yield _event(gone, now, "mount_removed", "warning" if gone.network else "info", "is no longer mounted")
     for mount_point, mount in after.items():
         known = (before or {}).get(mount_point)
@@ -63,7 +69,7 @@ def _state_change(known: Mount | None, mount: Mount, now: datetime) -> Iterator[
     elif state_before == "not_mounted":
         yield _event(mount, now, "mount_back", "info", "is mounted again")
     elif known is not None and known.stuck_since is not None:
-        lasted = int((now - known.stuck_since).total_seconds())
+        lasted = max(0, int((now - known.stuck_since).total_seconds()))
         yield _event(mount, now, "mount_recovered", "info", f"answers again after {lasted} s")
     else:
         yield _event(mount, now, "mount_recovered", "info", "answers again")

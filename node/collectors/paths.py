@@ -6,16 +6,17 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 import aiosqlite
 import msgspec
 
 from etlmon.contract.paths import PathStats, PathTop
 from node.collector import Collector, Reading
-from node.collectors.paths_order import lies_below, normal, order_for
+from node.collectors.paths_order import lies_below, order_for
 from node.collectors.paths_rows import events_of, finished, samples_of, scanning, top_of, unreachable
 from node.settings import NodeSettings, WatchedPath
-from node.sources.mounts import MountEntry, mount_of, read_mounts, readable
+from node.sources.mounts import MountEntry, followed, mount_of, normal, read_mounts, readable
 from node.sources.walk import Order, Progress, Result, Walker, WalkError
 from node.store import paths as store
 from node.store.paths import PathScan
@@ -25,24 +26,35 @@ SCANS_AT_ONCE = 4
 
 _MOST_WAIT_SEC = 600.0
 _SLACK_SEC = 10.0
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+def name_of(path: str) -> str:
+    """The collector of a watched path."""
+    return f"paths:{path}"
 
 
 def build(settings: NodeSettings) -> list["PathCollector"]:
     """One collector for each watched path."""
-    slots = asyncio.Semaphore(SCANS_AT_ONCE)
     return [
         PathCollector(
             watched,
             interval_sec=float(watched.scan_interval or settings.refresh.default_path_scan),
-            expected=[normal(e.mount) for e in settings.fs.expect if lies_below(watched.path, e.mount)],
-            slots=slots,
+            expected=[normal(expected.mount) for expected in settings.fs.expect],
         )
         for watched in settings.paths
     ]
 
 
+def _turn() -> asyncio.Semaphore:
+    """What a scan waits for. It is the loop's, and so the node's: collectors that settings read again add, and those
+    that they leave alone, take turns with each other.
+    """
+    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(SCANS_AT_ONCE))
+
+
 class PathCollector(Collector[PathScan]):
-    """Scans one watched path. `expected` are mount points above it; `proc` is where the mounts are read."""
+    """Scans one watched path. `expected` are mounts that must be there; `proc` is where the mounts are read."""
 
     domain: ClassVar[str] = "paths"
 
@@ -52,16 +64,14 @@ class PathCollector(Collector[PathScan]):
         *,
         interval_sec: float,
         expected: Sequence[str] = (),
-        slots: asyncio.Semaphore,
         proc: Path = Path("/proc"),
     ) -> None:
-        self.name = f"paths:{watched.path}"
+        self.name = name_of(watched.path)
         self.interval_sec = interval_sec
         self.deadline_sec = _MOST_WAIT_SEC + watched.timeout + _SLACK_SEC
         self.options = (watched, interval_sec, tuple(expected))
         self._watched = watched
         self._expected = expected
-        self._slots = slots
         self._proc = proc
         self._walker = Walker()
         self._row: PathStats | None = None
@@ -76,7 +86,7 @@ class PathCollector(Collector[PathScan]):
 
     async def resume(self, db: aiosqlite.Connection) -> None:
         """Go on from the last finished scan, so that nothing that was known is reported anew."""
-        self._row = next((row for row in await store.all_stats(db) if row.path == self._watched.path), None)
+        self._row = await store.latest(db, self._watched.path)
         if self._row is not None and self._row.complete:
             self._last_complete = self._row.file_count
 
@@ -86,13 +96,14 @@ class PathCollector(Collector[PathScan]):
             known = self._row if self._row is not None and self._row.state == "stuck" else None
             yield self._ended(known or finished(self._watched, Result(end="stuck"), now, 0.0, None), now)
             return
-        async with self._slots:
+        async with _turn():
             mounts = read_mounts(self._proc)
-            reason = self._not_mounted(mounts)
+            place = followed(self._watched.path, mounts)
+            reason = self._not_mounted(place, mounts)
             if reason is not None:
                 yield self._ended(unreachable(self._watched, "not_mounted", reason, now), now)
                 return
-            async with aclosing(self._scan(order_for(self._watched, mounts, self._recent), now)) as readings:
+            async with aclosing(self._scan(order_for(self._watched, place, mounts, self._recent), now)) as readings:
                 async for reading in readings:
                     yield reading
 
@@ -142,22 +153,32 @@ class PathCollector(Collector[PathScan]):
     def _next_at(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self.interval_sec)
 
-    def _not_mounted(self, mounts: Sequence[MountEntry]) -> str | None:
-        """Why the path is not where it should be: an expected mount above it is not there, or the mount that it was on
-        at the scan before is gone. An autofs trigger in its place is fine: the scan mounts it.
+    def _not_mounted(self, place: str, mounts: Sequence[MountEntry]) -> str | None:
+        """Why the path, which leads to `place`, is not where it should be: an expected mount above it is not there, or
+        the mount that it was on at the scan before is gone. With an automounter there it is fine: the scan mounts it.
         """
         path = readable(self._watched.path)
         there = {entry.mount_point for entry in mounts}
         for mount in self._expected:
-            if mount not in there:
+            if mount not in there and lies_below(place, mount) and not _is_automounted(mount, mounts):
                 return f"{path} lies on {readable(mount)}, which is not mounted; mount it"
-        home = mount_of(normal(self._watched.path), mounts)
+        home = mount_of(place, mounts)
         if home is None:
             return None
         known = self._mount_point
-        gone = known is not None and len(home.mount_point) < len(known) and home.fstype != "autofs"
-        if known is not None and gone:
+        if (
+            known is not None
+            and lies_below(place, known)
+            and len(home.mount_point) < len(known)
+            and home.fstype != "autofs"
+        ):
             return f"{path} was on {readable(known)}, which is not mounted any more; mount it, or restart the node"
         if home.fstype != "autofs":
             self._mount_point = home.mount_point
         return None
+
+
+def _is_automounted(mount_point: str, mounts: Sequence[MountEntry]) -> bool:
+    """Whether looking at it mounts it: it lies in a directory that an automounter fills."""
+    home = mount_of(mount_point, mounts)
+    return home is not None and home.fstype == "autofs"

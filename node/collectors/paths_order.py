@@ -1,20 +1,14 @@
 """Where a watched path lies, and what a walk of it is told. Pure functions: nothing is touched."""
 
 import os
-import posixpath
 from collections.abc import Iterator, Sequence
 
 from node.settings import WatchedPath
-from node.sources.mounts import MountEntry, mount_of
+from node.sources.mounts import MountEntry, mount_of, normal
 from node.sources.walk import Order, glob_patterns
 
 _LEAF_FSTYPES = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs"})
 """File systems whose directories have exactly two links more than subdirectories."""
-
-
-def normal(path: str) -> str:
-    """A path as mount points are written: `/a//b/` is `/a/b`."""
-    return "/" + posixpath.normpath(path).lstrip("/")
 
 
 def lies_below(path: str, directory: str) -> bool:
@@ -23,14 +17,14 @@ def lies_below(path: str, directory: str) -> bool:
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
-def order_for(watched: WatchedPath, mounts: Sequence[MountEntry], recent: bytes) -> Order:
-    """What the walk of a path is told. `recent` is from the walk before.
+def order_for(watched: WatchedPath, place: str, mounts: Sequence[MountEntry], recent: bytes) -> Order:
+    """What the walk of a path is told. `place` is where it leads, `recent` is from the walk before.
 
     Mounts below the path are not even touched when the walk stays on one file system, so one that hangs there does not
     matter. An autofs trigger below it never is: looking at it would mount something.
     """
-    home = mount_of(normal(watched.path), mounts)
-    below = [entry for entry in mounts if entry is not home and lies_below(entry.mount_point, watched.path)]
+    home = mount_of(place, mounts)
+    below = [entry for entry in mounts if entry is not home and lies_below(entry.mount_point, place)]
     closed = [entry for entry in below if entry.fstype == "autofs" or (watched.one_file_system and _other(entry, home))]
     names, paths = glob_patterns(watched.exclude)
     return Order(
@@ -47,7 +41,7 @@ def order_for(watched: WatchedPath, mounts: Sequence[MountEntry], recent: bytes)
         one_file_system=watched.one_file_system,
         follow_symlinks=watched.follow_symlinks,
         arriving_suffixes=_shortest(watched.arriving_suffixes),
-        closed_dirs=tuple(_as_walked(watched.path, entry.mount_point) for entry in closed),
+        closed_dirs=tuple(_as_walked(watched.path, place, entry.mount_point) for entry in closed),
         leaf_devices=tuple(_leaf_devices(mounts)),
         may_hang=home is None
         or home.may_hang
@@ -71,9 +65,9 @@ def _shortest(suffixes: Sequence[str]) -> tuple[str, ...]:
     return tuple(s for s in wanted if not any(s != other and s.endswith(other) for other in wanted))
 
 
-def _as_walked(root: str, mount_point: str) -> str:
-    """A mount point below the root as the walk spells it, which starts with the root as it is configured."""
-    return root.rstrip("/") + mount_point[len(normal(root).rstrip("/")) :]
+def _as_walked(root: str, place: str, mount_point: str) -> str:
+    """A mount point below the place as the walk spells it, which starts with the root as it is configured."""
+    return root.rstrip("/") + mount_point[len(place.rstrip("/")) :]
 
 
 def _leaf_devices(mounts: Sequence[MountEntry]) -> Iterator[int]:

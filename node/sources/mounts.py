@@ -5,6 +5,7 @@ same file again; `readable` makes text of them that may leave this machine.
 """
 
 import os
+import posixpath
 import re
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -34,6 +35,8 @@ _NETWORK = frozenset({
 })
 # fmt: on
 _SYSTEM_TREES = ("/proc", "/sys", "/dev")
+_MOST_LINKS = 40
+"""As the kernel has it: path_resolution(7)."""
 _CONTAINER_STORES = ("/var/lib/docker", "/var/lib/containers", "/run/containerd", "/run/containers", "/var/lib/kubelet")
 
 
@@ -81,6 +84,35 @@ def mount_of(path: str, entries: Iterable[MountEntry]) -> MountEntry | None:
     """The mount that an absolute, normalised path lies on: the one with the longest mount point above it."""
     above = {path, *_ancestors(path)}
     return max((e for e in entries if e.mount_point in above), key=lambda e: len(e.mount_point), default=None)
+
+
+def normal(path: str) -> str:
+    """An absolute path as mount points are written: `//a//b/` is `/a/b`."""
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def followed(path: str, entries: Iterable[MountEntry]) -> str:
+    """Where an absolute path leads: its symbolic links are read, as far as that asks no mount that may hang.
+
+    On such a mount, or an autofs trigger, the rest of the path stands as it is. What is not there is no link.
+    """
+    left_alone = {entry.mount_point for entry in entries if entry.may_hang or entry.fstype == "autofs"}
+    place, links = "/", 0
+    waiting = path.split("/")[::-1]
+    while waiting and place not in left_alone:
+        name = waiting.pop()
+        inner = posixpath.normpath(posixpath.join(place, name))
+        try:
+            target = "" if inner in left_alone else os.readlink(inner)  # noqa: PTH115 - surrogates stay as they are
+        except OSError:
+            target = ""
+        links += bool(target)
+        if links > _MOST_LINKS:
+            return normal(path)
+        if target:
+            waiting += target.split("/")[::-1]
+        place = "/" if target.startswith("/") else place if target else inner
+    return posixpath.normpath(posixpath.join(place, *waiting[::-1]))
 
 
 def real_mounts(

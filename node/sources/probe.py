@@ -196,12 +196,12 @@ class Prober:
         return watch.dying is None
 
     def _lost_patience(self, watch: _Watch, asked: _Open, now: datetime) -> bool:
-        return not asked.answer.done() and (now - asked.asked_at).total_seconds() >= watch.patience_sec
+        return not asked.answer.done() and _is_past(asked.asked_at, watch.patience_sec, now)
 
     def _list_is_due(self, watch: _Watch, now: datetime) -> bool:
         if watch.listed_at is None:
             return True
-        return watch.listed_at != now and (now - watch.listed_at).total_seconds() >= self._list_every_sec
+        return watch.listed_at != now and _is_past(watch.listed_at, self._list_every_sec, now)
 
     async def _ask(self, watch: _Watch, entry: MountEntry, question: Question, now: datetime) -> None:
         """Raises OSError when there is no child and none can be started."""
@@ -219,7 +219,7 @@ class Prober:
 
     def _unanswered(self, watch: _Watch, asked: _Open, usage: Usage | None, now: datetime) -> Outcome:
         """What a missing answer means: a look must come in time, a listing may take longer."""
-        slow = asked.question == "list" and (now - asked.asked_at).total_seconds() < self._list_timeout_sec
+        slow = asked.question == "list" and not _is_past(asked.asked_at, self._list_timeout_sec, now)
         if watch.silent_since is None and slow:
             return usage or Silent(asked.asked_at, asked.question, overdue=False)
         if watch.silent_since is None:
@@ -252,3 +252,8 @@ class Prober:
         finally:
             self._answering -= 1
         return child
+
+
+def _is_past(begin: datetime, patience_sec: float, now: datetime) -> bool:
+    """Whether it is that long ago. A clock that was set back says nothing: it must not make anybody wait for hours."""
+    return not 0 <= (now - begin).total_seconds() < patience_sec

@@ -106,12 +106,13 @@ async def forget(db: aiosqlite.Connection, keep: Collection[str]) -> None:
         await db.executemany(f"DELETE FROM {table} WHERE {key} = ?", gone)
 
 
-async def end_interrupted(db: aiosqlite.Connection) -> None:
-    """Scans that were going on when the node ended go on no more. To be called before the first one starts."""
-    await db.execute_fetchall("DELETE FROM path_stats WHERE finished_status IS NULL")
-    await db.execute_fetchall(
-        "UPDATE path_stats SET status = finished_status, scanned_files = NULL WHERE status = 'SCANNING'"
-    )
+async def end_interrupted(db: aiosqlite.Connection, going_on: Collection[str] = ()) -> None:
+    """Scans that were going on when their collector ended go on no more; those of the paths in `going_on` do."""
+    kept = {column(path) for path in going_on}
+    scanning = await db.execute_fetchall("SELECT path FROM path_stats WHERE status = 'SCANNING'")
+    ended = [(row[0],) for row in scanning if row[0] not in kept]
+    await db.executemany("DELETE FROM path_stats WHERE path = ? AND finished_status IS NULL", ended)
+    await db.executemany("UPDATE path_stats SET status = finished_status, scanned_files = NULL WHERE path = ?", ended)
 
 
 async def stats(db: aiosqlite.Connection, limit: int, offset: int) -> tuple[list[PathStats], int]:
@@ -121,9 +122,10 @@ async def stats(db: aiosqlite.Connection, limit: int, offset: int) -> tuple[list
     return page, int(await value(db, "SELECT count(*) FROM path_stats"))
 
 
-async def all_stats(db: aiosqlite.Connection) -> list[PathStats]:
-    """Every watched path, in order."""
-    return await select(db, PathStats, f"SELECT {columns(PathStats)} FROM path_stats ORDER BY path")
+async def latest(db: aiosqlite.Connection, path: str) -> PathStats | None:
+    """The latest scan of one watched path; None when there is none yet."""
+    sql = f"SELECT {columns(PathStats)} FROM path_stats WHERE path = ?"
+    return next(iter(await select(db, PathStats, sql, (column(path),))), None)
 
 
 async def history(

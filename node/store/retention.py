@@ -93,7 +93,9 @@ class Retention:
             due.add(key, await series.older(db, key, end, due.room))
             for prefix, since, until in ((_HOUR, end, hourly), (_MINUTE, hourly, by_minute)):
                 place = (series.table, key, prefix)
-                begin = max(since, self._thinned.get(place, ""))
+                thinned = self._thinned.get(place, "")
+                # What was thinned by a clock that has been set back since has to be looked at again.
+                begin = max(since, thinned) if thinned <= until else since
                 if due.room and begin < until:
                     due.add(key, await series.crowded(db, key, begin, until, prefix, due.room))
                     if due.room:

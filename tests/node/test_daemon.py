@@ -376,3 +376,40 @@ def test_a_failed_start_gives_back_what_it_had_taken(tmp_path: Path) -> None:
     with node(tmp_path, f"node: {{listen: 'unix:{where}'}}\n") as started:
         assert "not an SQLite file" in refused(started)
     assert not where.exists()
+
+
+IN_A_CONTAINER = """
+import os, sys
+node = "from node import daemon; from node.settings import Node, NodeSettings; import sys; from etlmon import logs;"
+node += "logs.set_up(level='info', format='text', file=None);"
+node += "raise SystemExit(daemon.main(NodeSettings(node=Node(listen='127.0.0.1:0', db_path=sys.argv[1] + '/db'))))"
+hidden = 'mount -t tmpfs none /proc/sys/kernel/random && exec "$@"'
+os.execvp("unshare", ["unshare", "--mount", "sh", "-c", hidden, "sh", sys.executable, "-c", node, sys.argv[1]])
+"""
+
+
+@pytest.mark.peer("tmpfs")
+def test_a_host_that_hides_its_boot_id_is_watched_without_it(tmp_path: Path) -> None:
+    with scripted_node(tmp_path, IN_A_CONTAINER) as started:
+        assert started.get("/api/v1/node")[1]["boot_id"] == ""
+        assert started.stopped() == 0
+
+
+HOMELESS = """
+import os
+from node import daemon
+from node.settings import Node, NodeSettings
+for name in ("HOME", "XDG_STATE_HOME"):
+    os.environ.pop(name, None)
+os.setgroups([])
+os.setuid(54321)
+raise SystemExit(daemon.main(NodeSettings(node=Node(listen="127.0.0.1:0"))))
+"""
+
+
+@pytest.mark.peer("root")
+def test_a_user_without_a_home_is_told_to_say_where_the_database_belongs(tmp_path: Path) -> None:
+    with scripted_node(tmp_path, HOMELESS) as started:
+        assert started.ended() == 1
+        assert "user 54321 has no home directory; set node.db_path" in started.output
+        assert "Traceback" not in started.output

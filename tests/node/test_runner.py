@@ -3,7 +3,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -456,7 +456,7 @@ def test_one_that_resumes_loses_nothing_and_repeats_nothing_on_a_full_disk(tmp_p
 
 def test_new_settings_leave_alone_what_did_not_change_and_replace_the_rest(tmp_path: Path) -> None:
     made: list[Scripted] = []
-    pruned: list[str] = []
+    pruned: list[tuple[str, ...]] = []
     plans = [{"same": 1, "changed": 1, "gone": 1}, {"same": 1, "changed": 2, "new": 1}]
 
     def build(settings: NodeSettings) -> list[Scripted]:
@@ -464,8 +464,8 @@ def test_new_settings_leave_alone_what_did_not_change_and_replace_the_rest(tmp_p
         made.extend(Scripted(nothing, name=name, options=options) for name, options in plan.items())
         return made[-len(plan) :]
 
-    async def prune(db: aiosqlite.Connection, settings: NodeSettings) -> None:
-        pruned.append(settings.node.node_name)
+    async def prune(db: aiosqlite.Connection, settings: NodeSettings, kept: Collection[str]) -> None:
+        pruned.append((settings.node.node_name, *kept))
 
     def named(name: str) -> NodeSettings:
         return NodeSettings(node=type(NodeSettings().node)(node_name=name))
@@ -487,7 +487,7 @@ def test_new_settings_leave_alone_what_did_not_change_and_replace_the_rest(tmp_p
             assert runner.collectors == {}
 
     asyncio.run(check())
-    assert pruned == ["first", "second"]
+    assert pruned == [("first",), ("second", "same")]
 
 
 def test_settings_that_give_two_collectors_one_name_change_nothing(tmp_path: Path) -> None:

@@ -363,3 +363,47 @@ async def _until_ok(watch: Watch, where: Path) -> None:
         return (await watch.look())[str(where)].state == "ok"
 
     await until(answers)
+
+
+def test_others_get_their_turn_while_hundreds_of_mounts_are_judged(tmp_path: Path) -> None:
+    lines = []
+    for number in range(200):
+        (tmp_path / str(number)).mkdir()
+        lines.append(f"{number + 30} 1 8:{number} / {tmp_path}/{number} rw - ext4 /dev/sd{number} rw\n")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mountinfo").write_text("".join(lines))
+    collector = FsCollector(Fs(), interval_sec=15.0, proc=tmp_path / "proc")
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        other = asyncio.create_task(count())
+        [reading] = [reading async for reading in collector.readings(START)]
+        other.cancel()
+        assert len(reading.rows) == 200
+        assert turns >= 200
+        await collector.close()
+
+    asyncio.run(main())
+
+
+def test_an_expected_mount_in_a_directory_of_the_automounter_is_said_to_wait_for_it(tmp_path: Path) -> None:
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self/mountinfo").write_text("30 1 0:40 / /maps rw - autofs /etc/auto.maps rw\n")
+    expect = (ExpectedMount(mount="//maps/data/"), ExpectedMount(mount="/other"))
+    collector = FsCollector(Fs(expect=expect), interval_sec=15.0, proc=tmp_path)
+
+    async def main() -> list[Mount]:
+        [reading] = [reading async for reading in collector.readings(START)]
+        await collector.close()
+        return list(reading.rows)
+
+    assert [(row.mount_point, row.state, row.error_message) for row in asyncio.run(main())] == [
+        ("/maps/data", "not_mounted", "expected a mount: the automounter has not mounted it"),
+        ("/other", "not_mounted", "expected a mount: nothing is mounted there"),
+    ]

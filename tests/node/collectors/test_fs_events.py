@@ -34,6 +34,18 @@ def kinds(*looks: Sequence[Mount] | None) -> list[str]:
     return found
 
 
+def test_a_mount_that_is_no_longer_watched_is_no_news_while_it_is_there() -> None:
+    before = {"/data": DATA}
+    assert list(changes(before, {}, {}, NOW, there={"/", "/data"})) == []
+    assert [event.kind for event in changes(before, {}, {}, NOW, there={"/"})] == ["mount_removed"]
+
+
+def test_a_mount_that_recovers_after_the_clock_was_set_back_was_not_stuck_for_less_than_nothing() -> None:
+    stuck = changed(state="stuck", stuck_since=NOW + timedelta(hours=1))
+    [event] = changes({"/data": stuck}, {"/data": DATA}, {}, NOW)
+    assert event.message == "/data answers again after 0 s"
+
+
 def test_nothing_is_news_while_nothing_changes() -> None:
     assert kinds([DATA], [DATA], [changed(used_percent=51.0)]) == []
 

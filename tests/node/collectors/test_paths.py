@@ -251,6 +251,56 @@ def test_a_path_below_an_expected_mount_that_is_not_there_is_not_mounted(tmp_pat
     watching(watch, scenario)
 
 
+@pytest.mark.peer("tmpfs")
+@pytest.mark.parametrize("expect", [True, False])
+def test_a_path_that_a_link_leads_to_a_mount_is_not_mounted_without_it(tmp_path: Path, expect: bool) -> None:
+    mount = tmp_path / "mount"
+    (tmp_path / "in").symlink_to("mount")
+    fill(mount, 0)
+    watch = Watch(tmp_path / "in", (ExpectedMount(mount=str(mount)),) if expect else ())
+
+    async def scenario() -> None:
+        with tmpfs(mount):
+            fill(mount / "below", 2)
+            with tmpfs(mount / "below"):
+                fill(mount / "below", 7)
+                fill(mount, 3)
+                row = await watch.scan()
+                assert (row.state, row.file_count, row.dir_count) == ("ok", 3, 1)
+        row = await watch.scan()
+        assert (row.state, row.file_count) == ("not_mounted", 0)
+        (tmp_path / "in").unlink()
+        (tmp_path / "in").symlink_to(tmp_path / "elsewhere")
+        fill(tmp_path / "elsewhere", 4)
+        assert (await watch.scan()).file_count == 4
+
+    watching(watch, scenario)
+
+
+def test_an_expected_mount_that_an_automounter_makes_is_left_to_the_scan(tmp_path: Path) -> None:
+    fill(tmp_path / "maps/data", 2)
+    mountinfo = tmp_path / "proc/self/mountinfo"
+    mountinfo.parent.mkdir(parents=True)
+    root = "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+    watched = WatchedPath(path=f"{tmp_path}/maps/data")
+    collector = PathCollector(
+        watched, interval_sec=60, expected=[f"{tmp_path}/maps/data"], proc=mountinfo.parent.parent
+    )
+
+    async def state() -> str:
+        async with aclosing(collector.readings(START)) as readings:
+            return [reading async for reading in readings][-1].rows[0].stats.state
+
+    async def main() -> None:
+        mountinfo.write_text(f"{root}30 20 0:40 / {tmp_path}/maps rw - autofs /etc/auto.maps rw\n")
+        assert await state() == "ok"
+        mountinfo.write_text(root)
+        assert await state() == "not_mounted"
+        await collector.close()
+
+    asyncio.run(main())
+
+
 @pytest.mark.peer("fuse")
 def test_a_mount_that_hangs_below_the_path_is_not_even_touched(tmp_path: Path, hanging: HangFs) -> None:
     hanging.hang("readdir", "getattr", "statfs")
@@ -308,13 +358,13 @@ def test_a_server_that_died_is_not_mounted(hanging: HangFs) -> None:
     watching(watch, scenario)
 
 
-def test_only_so_many_scans_run_at_once(tmp_path: Path) -> None:
+def test_only_so_many_scans_of_a_node_run_at_once_whenever_their_collectors_were_built(tmp_path: Path) -> None:
     for number in range(SCANS_AT_ONCE * 3):
         fill(tmp_path / f"{number}/sub", 1)
     watched = tuple(
         WatchedPath(path=str(tmp_path / f"{number}"), max_ops_per_sec=10) for number in range(SCANS_AT_ONCE * 3)
     )
-    collectors = build(NodeSettings(paths=watched))
+    collectors = [collector for path in watched for collector in build(NodeSettings(paths=(path,)))]
     under_way = 0
     most = 0
 
@@ -351,7 +401,7 @@ def test_a_restart_goes_on_from_what_the_store_knows(tmp_path: Path) -> None:
             row = await after.scan()
             assert after.all[0].rows[0].stats.file_count == 3
             assert (row.file_count, row.delta_files) == (5, 2)
-            [stored] = await database.read(store.all_stats)
+            [stored], _ = await database.read(store.stats, 10, 0)
             assert stored.file_count == 3
 
     asyncio.run(main())
@@ -400,9 +450,9 @@ def test_an_order_names_what_is_not_to_be_touched(tmp_path: Path) -> None:
     mounts = read_mounts()
 
     order = order_for(
-        WatchedPath(path="//", exclude=("*.log",), arriving_suffixes=(".tmp", ".part.tmp", "")), mounts, b""
+        WatchedPath(path="//", exclude=("*.log",), arriving_suffixes=(".tmp", ".part.tmp", "")), "/", mounts, b""
     )
-    free = order_for(WatchedPath(path="/", one_file_system=False), mounts, b"")
+    free = order_for(WatchedPath(path="/", one_file_system=False), "/", mounts, b"")
 
     assert "/proc" in order.closed_dirs
     assert order.arriving_suffixes == (".tmp",)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.sources.mounts import MountEntry, mount_of, parse_mountinfo, read_mounts, readable, real_mounts
+from node.sources.mounts import MountEntry, followed, mount_of, parse_mountinfo, read_mounts, readable, real_mounts
 from tests.peers import bind, ext4, program, tmpfs
 
 HOSTILE_NAMES = ["two words", "line\nbreak", "탑재 지점", "back\\slash", "tab\there", "\\040", "#hash", "-"]
@@ -244,3 +244,25 @@ def test_what_df_shows_by_default_is_shown_here(tmp_path: Path) -> None:
     left_out = {point for point in text.splitlines()[1:] if not point.startswith(("/dev", "/sys", "/run/"))} - ours
     # Tests beside this one mount and bind things while df runs; what stays on the machine must all be there.
     assert {point for point in left_out if not point.startswith(str(tmp_path.parents[2]))} == set()
+
+
+def test_a_path_is_followed_through_its_links_as_the_kernel_does(tmp_path: Path) -> None:
+    (tmp_path / "real/in").mkdir(parents=True)
+    (tmp_path / "far").symlink_to(tmp_path / "real")
+    (tmp_path / "near").symlink_to("far/in/../in")
+    (tmp_path / "round").symlink_to("round")
+    for path in ("near", "far/in", "far/in/.", "far/../real/in", "real/in"):
+        assert followed(f"{tmp_path}/{path}", []) == os.path.realpath(tmp_path / path) == f"{tmp_path}/real/in"
+    assert followed(f"/{tmp_path}//far/gone/", []) == f"{tmp_path}/real/gone"
+    assert followed(f"{tmp_path}/round/x", []) == f"{tmp_path}/round/x"
+    assert followed("/", []) == "/"
+
+
+def test_links_on_a_mount_that_may_hang_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "nfs/real").mkdir(parents=True)
+    (tmp_path / "nfs/link").symlink_to("real")
+    (tmp_path / "in").symlink_to("nfs/link")
+    served = entries(line(f"{tmp_path}/nfs", "nfs4", number=101, parent=100))
+    trigger = entries(line(f"{tmp_path}/nfs", "autofs", number=101, parent=100))
+    assert followed(f"{tmp_path}/in", []) == f"{tmp_path}/nfs/real"
+    assert followed(f"{tmp_path}/in/a", served) == followed(f"{tmp_path}/in/a", trigger) == f"{tmp_path}/nfs/link/a"

@@ -244,6 +244,21 @@ def test_a_slow_listing_leaves_the_mount_well_until_its_own_time_is_up(mount: Pa
 
 
 @pytest.mark.peer("fuse")
+def test_a_clock_that_is_set_back_hides_no_listing_that_hangs(mount: Path) -> None:
+    async def scenario(looks: Looks) -> None:
+        served.hang("readdir")
+        assert isinstance(await looks.one(), Usage)
+        silent = await looks.one(after_sec=-3600)
+        assert isinstance(silent, Silent)
+        assert silent.overdue
+        served.release()
+        await until_usage(looks)
+
+    with hangfs(mount) as served:
+        looking(scenario, Looks(mount, list_every_sec=300, list_timeout_sec=20))
+
+
+@pytest.mark.peer("fuse")
 def test_a_directory_is_listed_no_more_often_than_said(mount: Path) -> None:
     async def scenario(looks: Looks) -> None:
         await looks.one()

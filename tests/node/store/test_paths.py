@@ -23,6 +23,10 @@ def largest(*names: str) -> PathTop:
     )
 
 
+async def every(database: Database) -> list[PathStats]:
+    return (await database.read(paths.stats, 1000, 0))[0]
+
+
 def with_database(tmp_path: Path, scenario: Callable[[Database], Awaitable[None]]) -> None:
     async def run() -> None:
         async with opened(tmp_path / "etlmon.db") as database:
@@ -55,7 +59,7 @@ def test_the_latest_scan_of_each_path_is_kept_whole(tmp_path: Path) -> None:
         )
         await record(database, stats(files=1), stats("/b"), stats("/a"))
         await record(database, whole)
-        assert await database.read(paths.all_stats) == [stats("/a"), stats("/b"), whole]
+        assert await every(database) == [stats("/a"), stats("/b"), whole]
 
     with_database(tmp_path, scenario)
 
@@ -76,11 +80,11 @@ def test_a_running_scan_shows_the_counts_of_the_one_before(tmp_path: Path) -> No
         await record(database, stats(files=10, status="ERROR", state="incomplete", complete=False, error_message="cut"))
         running = stats(seconds=60, files=3, status="SCANNING", scanned_files=3, next_scan_at=after(120))
         await record(database, running)
-        [row] = await database.read(paths.all_stats)
+        [row] = await every(database)
         assert (row.status, row.scanned_files, row.next_scan_at) == ("SCANNING", 3, after(120))
         assert (row.file_count, row.collected_at, row.error_message) == (10, after(0), "cut")
         await record(database, stats(seconds=70, files=12))
-        assert await database.read(paths.all_stats) == [stats(seconds=70, files=12)]
+        assert await every(database) == [stats(seconds=70, files=12)]
         assert await counts(database) == [10, 12]
 
     with_database(tmp_path, scenario)
@@ -90,7 +94,7 @@ def test_a_first_scan_shows_the_counts_so_far_which_are_no_history(tmp_path: Pat
     async def scenario(database: Database) -> None:
         for files in (1, 5, 9):
             await record(database, stats(seconds=files, files=files, status="SCANNING", scanned_files=files))
-            [row] = await database.read(paths.all_stats)
+            [row] = await every(database)
             assert (row.file_count, row.status) == (files, "SCANNING")
         assert await counts(database) == []
 
@@ -114,7 +118,7 @@ def test_a_scan_that_could_not_count_is_no_zero_in_the_history(tmp_path: Path, s
         await record(database, stats(files=10))
         await record(database, stats(seconds=60, files=0, state=state, status="OK" if counted else "ERROR"))
         assert await counts(database) == ([10, 0] if counted else [10])
-        [row] = await database.read(paths.all_stats)
+        [row] = await every(database)
         assert row.state == state
 
     with_database(tmp_path, scenario)
@@ -150,12 +154,12 @@ def test_paths_no_longer_watched_are_forgotten_but_for_their_history(tmp_path: P
     async def scenario(database: Database) -> None:
         await record(database, stats("/data/in"), stats("/keep"), top=largest("a"))
         await database.write(lambda db: paths.forget(db, ["/keep"]))
-        assert [row.path for row in await database.read(paths.all_stats)] == ["/keep"]
+        assert [row.path for row in await every(database)] == ["/keep"]
         assert await database.read(paths.top, "/data/in", 5) == PathTop(files=[], directories=[])
         assert await database.read(paths.top, "/keep", 5) == largest("a")
         assert await counts(database) == [10]
         await database.write(lambda db: paths.forget(db, []))
-        assert await database.read(paths.all_stats) == []
+        assert await every(database) == []
 
     with_database(tmp_path, scenario)
 
@@ -165,10 +169,23 @@ def test_scans_that_ended_with_the_node_do_not_stay_running(tmp_path: Path) -> N
         await record(database, stats("/known", status="ERROR", state="denied"), stats("/calm"))
         await record(database, stats("/known", status="SCANNING", scanned_files=5), stats("/new", status="SCANNING"))
         await database.write(paths.end_interrupted)
-        assert await database.read(paths.all_stats) == [
+        assert await every(database) == [
             stats("/calm"),
             stats("/known", status="ERROR", state="denied"),
         ]
+
+    with_database(tmp_path, scenario)
+
+
+def test_scans_that_go_on_stay_as_they_are_while_others_are_ended(tmp_path: Path) -> None:
+    async def scenario(database: Database) -> None:
+        begun, again = stats("/begun", status="SCANNING"), stats("/known", status="SCANNING", scanned_files=5)
+        await record(database, stats("/known"), stats("/ended", status="SCANNING"))
+        await record(database, begun, again)
+        await database.write(lambda db: paths.end_interrupted(db, ["/begun", "/known"]))
+        assert await every(database) == [begun, again]
+        assert await database.read(paths.latest, "/known") == again
+        assert await database.read(paths.latest, "/ended") is None
 
     with_database(tmp_path, scenario)
 
@@ -177,7 +194,7 @@ def test_hostile_names_are_kept_apart_and_do_no_harm(tmp_path: Path) -> None:
     async def scenario(database: Database) -> None:
         names = ["/a'b\"; --", "/\x1b[2J", "/nul\0", "/\udcff", "/%_[x]"]
         await record(database, *(stats(name, name=name) for name in names), top=largest("x\udcfe\0"))
-        assert len(await database.read(paths.all_stats)) == len(names)
+        assert len(await every(database)) == len(names)
         for name in names:
             assert await database.read(paths.resolve, name) is not None
             found = await database.read(paths.top, name, 1)

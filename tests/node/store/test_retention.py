@@ -281,3 +281,15 @@ def test_a_step_with_nothing_to_do_writes_nothing(tmp_path: Path) -> None:
         assert database.health().last_commit_at is not None
 
     with_database(tmp_path / "etlmon.db", scenario)
+
+
+def test_a_clock_that_was_a_month_ahead_for_a_while_stops_no_thinning(tmp_path: Path) -> None:
+    async def scenario(database: Database) -> None:
+        keeper = Keeper(database, keep(), History(raw=Duration(HOUR), minute=Duration(DAY), hour=Duration(90 * DAY)))
+        await database.write(lambda db: add_usage(db, {stamp(after(0))}))
+        await finish(keeper, after(30 * DAY))
+        await database.write(lambda db: add_usage(db, {stamp(after(second)) for second in range(10, 120, 10)}))
+        await finish(keeper, after(2 * HOUR))
+        assert await usage_times(database) == [stamp(after(50)), stamp(after(110))]
+
+    with_database(tmp_path / "etlmon.db", scenario)
