@@ -96,7 +96,7 @@ def _grow(root: Path) -> None:
 
 def _order(root: Path, workers: int = 1) -> Order:
     """As the node makes it, but for the low priority, which its peers do not have either."""
-    order = order_for(WatchedPath(path=str(root), workers=workers), read_mounts(), b"")
+    order = order_for(WatchedPath(path=str(root), workers=workers), str(root), read_mounts(), b"")
     return Order(**{name: getattr(order, name) for name in order.__struct_fields__ if name != "nice"}, nice=0)
 
 

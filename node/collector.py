@@ -81,9 +81,11 @@ class Registration:
     `build` only makes objects; it starts nothing and touches nothing, because it also runs to look at new settings.
     `prune` removes the rows of what is no longer configured; it runs in the writer, at the start and at each reload.
     It is given the names of the collectors that go on all the while, perhaps in the middle of a run.
+    `at_once` is how many of the domain's collectors may run at a time; the others wait their turn. None: no limit.
     """
 
     domain: str
     build: Callable[[NodeSettings], Sequence[Collector[Any]]]
     record: Record
     prune: Callable[[aiosqlite.Connection, NodeSettings, Collection[str]], Awaitable[None]] | None = None
+    at_once: int | None = None

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,8 +41,11 @@ class Lifecycle:
         resume: Callable[[Resumable], Awaitable[None]],
         clock: Clock,
         samples: SampleTable,
+        turn: AbstractAsyncContextManager[Any],
     ) -> None:
+        """`turn` is entered for each run, and may keep it waiting for those of other collectors."""
         self.collector = collector
+        self._turn = turn
         self._commit = commit
         self._resume = resume
         self._clock = clock
@@ -121,9 +125,10 @@ class Lifecycle:
     async def _live(self) -> None:
         while True:
             await self._tick()
-            if self._stopping:
-                return
-            await self._run_once()
+            async with self._turn:
+                if self._stopping:
+                    return
+                await self._run_once()
 
     async def _tick(self) -> None:
         wait = self._schedule.due - asyncio.get_running_loop().time()

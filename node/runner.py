@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import aiosqlite
@@ -19,7 +20,8 @@ from node.store.database import Database, StoreError
 logger = logging.getLogger(__name__)
 
 STAGGER_SEC = 0.1
-"""First runs begin this far apart, so that a start does not do everything at once."""
+STAGGERED_SEC = 5.0
+"""First runs begin this far apart, so that a start does not do everything at once; the last one this late at most."""
 
 STOP_SEC = 1.0
 """How long a collector's run, and then its close, may hold up a stop."""
@@ -46,6 +48,7 @@ class Runner:
         self._registrations = registrations
         self._clock = clock
         self._lives: dict[str, Lifecycle] = {}
+        self._turns = {one.domain: asyncio.Semaphore(one.at_once) for one in registrations if one.at_once}
         self._dropped = 0
 
     @property
@@ -65,8 +68,9 @@ class Runner:
         await self._prune(settings, kept)
         fresh = [name for name in wanted if name not in kept]
         self._lives = {name: self._lives[name] if name in kept else self._life(*wanted[name]) for name in wanted}
+        apart = min(STAGGER_SEC, STAGGERED_SEC / max(1, len(fresh)))
         for number, name in enumerate(fresh):
-            self._lives[name].start(min(number * STAGGER_SEC, wanted[name][0].interval_sec))
+            self._lives[name].start(min(number * apart, wanted[name][0].interval_sec))
 
     async def stop(self) -> None:
         """Stop and close everything, within about 2 * STOP_SEC whatever hangs."""
@@ -93,7 +97,14 @@ class Runner:
         async def commit(reading: Reading[Any]) -> bool:
             return await self._commit(registration, reading)
 
-        return Lifecycle(collector, commit=commit, resume=self._resume, clock=self._clock, samples=self.samples)
+        return Lifecycle(
+            collector,
+            commit=commit,
+            resume=self._resume,
+            clock=self._clock,
+            samples=self.samples,
+            turn=self._turns.get(registration.domain, nullcontext()),
+        )
 
     async def _stop(self, names: Sequence[str]) -> None:
         lives = [self._lives[name] for name in names]

@@ -19,6 +19,6 @@ async def _prune_paths(db: aiosqlite.Connection, settings: NodeSettings, kept: C
 
 COLLECTORS: tuple[Registration, ...] = (
     Registration("fs", fs.build, fs_store.record),
-    Registration("paths", paths.build, paths_store.record, _prune_paths),
+    Registration("paths", paths.build, paths_store.record, _prune_paths, at_once=paths.SCANS_AT_ONCE),
 )
 """The domains in the order in which their collectors first run."""

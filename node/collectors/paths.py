@@ -6,7 +6,6 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
-from weakref import WeakKeyDictionary
 
 import aiosqlite
 import msgspec
@@ -24,9 +23,7 @@ from node.store.paths import PathScan
 SCANS_AT_ONCE = 4
 """In one node, however many paths it watches."""
 
-_MOST_WAIT_SEC = 600.0
 _SLACK_SEC = 10.0
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 def name_of(path: str) -> str:
@@ -46,13 +43,6 @@ def build(settings: NodeSettings) -> list["PathCollector"]:
     ]
 
 
-def _turn() -> asyncio.Semaphore:
-    """What a scan waits for. It is the loop's, and so the node's: collectors that settings read again add, and those
-    that they leave alone, take turns with each other.
-    """
-    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(SCANS_AT_ONCE))
-
-
 class PathCollector(Collector[PathScan]):
     """Scans one watched path. `expected` are mounts that must be there; `proc` is where the mounts are read."""
 
@@ -68,7 +58,7 @@ class PathCollector(Collector[PathScan]):
     ) -> None:
         self.name = name_of(watched.path)
         self.interval_sec = interval_sec
-        self.deadline_sec = _MOST_WAIT_SEC + watched.timeout + _SLACK_SEC
+        self.deadline_sec = watched.timeout + _SLACK_SEC
         self.options = (watched, interval_sec, tuple(expected))
         self._watched = watched
         self._expected = expected
@@ -96,16 +86,15 @@ class PathCollector(Collector[PathScan]):
             known = self._row if self._row is not None and self._row.state == "stuck" else None
             yield self._ended(known or finished(self._watched, Result(end="stuck"), now, 0.0, None), now)
             return
-        async with _turn():
-            mounts = read_mounts(self._proc)
-            place = followed(self._watched.path, mounts)
-            reason = self._not_mounted(place, mounts)
-            if reason is not None:
-                yield self._ended(unreachable(self._watched, "not_mounted", reason, now), now)
-                return
-            async with aclosing(self._scan(order_for(self._watched, place, mounts, self._recent), now)) as readings:
-                async for reading in readings:
-                    yield reading
+        mounts = read_mounts(self._proc)
+        place = followed(self._watched.path, mounts)
+        reason = self._not_mounted(place, mounts)
+        if reason is not None:
+            yield self._ended(unreachable(self._watched, "not_mounted", reason, now), now)
+            return
+        async with aclosing(self._scan(order_for(self._watched, place, mounts, self._recent), now)) as readings:
+            async for reading in readings:
+                yield reading
 
     async def close(self) -> None:
         await self._walker.close()

@@ -39,7 +39,7 @@ _CLOSE_SEC = 0.5
 _MOST_STDERR = 4096
 
 
-class WalkError(Exception):
+class WalkError(OSError):
     """The walk could not be made at all: one line of what was attempted, what happened and what to do."""
 
 
@@ -286,7 +286,7 @@ def _start(order: Order) -> _Child:
         except OSError as error:
             raise WalkError(
                 f"cannot count the files below {readable(order.root)}: a process for it cannot be started: "
-                f"{error.strerror}; see the limits on processes and open files"
+                f"{error.strerror}; may this user run Python, and are its limits on processes and open files high enough?"
             ) from error
         on_failure.pop_all()
     return _Child(pid, order.root, pipes)

@@ -15,7 +15,7 @@ import pytest
 from etlmon.contract.node import Event, EventQuery
 from node.collector import Collector, Reading, Registration, Sample
 from node.runner import Runner
-from node.settings import NodeSettings
+from node.settings import Node, NodeSettings
 from node.store import node as node_store
 from tests.node.collecting import Look, Scripted, nothing, record, running, seen, until
 from tests.node.store.opened import fetch, opened
@@ -488,6 +488,39 @@ def test_new_settings_leave_alone_what_did_not_change_and_replace_the_rest(tmp_p
 
     asyncio.run(check())
     assert pruned == [("first",), ("second", "same")]
+
+
+def test_collectors_of_a_domain_take_turns_whenever_their_settings_were_read(tmp_path: Path) -> None:
+    under_way: set[str] = set()
+    most = 0
+
+    async def look(collector: Scripted, _: datetime) -> AsyncIterator[Reading[str]]:
+        nonlocal most
+        under_way.add(collector.name)
+        most = max(most, len(under_way))
+        await asyncio.sleep(0)
+        yield Reading()
+        under_way.discard(collector.name)
+
+    def build(settings: NodeSettings) -> list[Scripted]:
+        names = range(4 if settings.node.node_name else 8)
+        return [Scripted(look, name=str(name), interval_sec=0.01, options=name) for name in names]
+
+    async def main() -> None:
+        async with opened(tmp_path / "etlmon.db") as database:
+            runner = Runner(database, [Registration("tests", build, record, at_once=2)])
+            await runner.start(NodeSettings(node=Node(node_name="few")))
+            try:
+                await until(lambda: all(health.last_success_at for health in runner.health()))
+                await runner.start(NodeSettings())
+                await until(lambda: len(runner.health()) == 8 and all(one.last_success_at for one in runner.health()))
+            finally:
+                began = asyncio.get_running_loop().time()
+                await runner.stop()
+            assert asyncio.get_running_loop().time() - began < 3
+
+    asyncio.run(main())
+    assert most == 2
 
 
 def test_settings_that_give_two_collectors_one_name_change_nothing(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from etlmon.contract.paths import PathStats, PathTop
 from etlmon.units import Duration
 from node.collector import Reading, Registration
 from node.collectors import paths
-from node.collectors.paths import SCANS_AT_ONCE, PathCollector, build
+from node.collectors.paths import PathCollector, build
 from node.collectors.paths_order import order_for
 from node.settings import ExpectedMount, Fs, NodeSettings, Refresh, WatchedPath
 from node.sources.mounts import read_mounts
@@ -356,33 +356,6 @@ def test_a_server_that_died_is_not_mounted(hanging: HangFs) -> None:
         assert "Transport endpoint is not connected" in (row.error_message or "")
 
     watching(watch, scenario)
-
-
-def test_only_so_many_scans_of_a_node_run_at_once_whenever_their_collectors_were_built(tmp_path: Path) -> None:
-    for number in range(SCANS_AT_ONCE * 3):
-        fill(tmp_path / f"{number}/sub", 1)
-    watched = tuple(
-        WatchedPath(path=str(tmp_path / f"{number}"), max_ops_per_sec=10) for number in range(SCANS_AT_ONCE * 3)
-    )
-    collectors = [collector for path in watched for collector in build(NodeSettings(paths=(path,)))]
-    under_way = 0
-    most = 0
-
-    async def scan(collector: PathCollector) -> None:
-        nonlocal under_way, most
-        async for reading in collector.readings(START):
-            if reading.rows[0].stats.status == "SCANNING":
-                under_way += reading.rows[0].stats.scanned_files == 0
-                most = max(most, under_way)
-            else:
-                assert reading.rows[0].stats.file_count == 1
-                under_way -= 1
-
-    async def main() -> None:
-        await asyncio.gather(*(scan(collector) for collector in collectors))
-
-    asyncio.run(main())
-    assert most == SCANS_AT_ONCE
 
 
 def test_a_restart_goes_on_from_what_the_store_knows(tmp_path: Path) -> None:
