@@ -286,7 +286,7 @@ def _start(order: Order) -> _Child:
         except OSError as error:
             raise WalkError(
                 f"cannot count the files below {readable(order.root)}: a process for it cannot be started: "
-                f"{error.strerror}; may this user run Python, and are its limits on processes and open files high enough?"
+                f"{error.strerror}; may this user run Python, and are its limits (processes, open files) high enough?"
             ) from error
         on_failure.pop_all()
     return _Child(pid, order.root, pipes)
