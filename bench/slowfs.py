@@ -76,7 +76,14 @@ def serve(mount_point: str, directories: int, files: int) -> None:
                     return -errno.ENOMEM
             return 0
 
-    options = {"ro": True, "fsname": "slowfs", "attr_timeout": 60, "entry_timeout": 60, "max_threads": 64, "max_idle_threads": 64}
+    options = {
+        "ro": True,
+        "fsname": "slowfs",
+        "attr_timeout": 60,
+        "entry_timeout": 60,
+        "max_threads": 64,
+        "max_idle_threads": 64,
+    }
     Server(Operations(), mount_point, foreground=True, nothreads=False, **options)
 
 
