@@ -72,9 +72,11 @@ def leave(terminal: Terminal) -> None:
 
 @pytest.mark.peer("root")
 def test_without_a_place_for_its_files_it_says_so_in_one_line() -> None:
-    hidden = " && ".join(f"mount -t tmpfs -o ro etlmon-test {where}" for where in ("/tmp", "/var/tmp"))
+    closed = " && ".join(
+        f"mount --bind {where} {where} && mount -o remount,bind,ro {where}" for where in ("/tmp", "/var/tmp")
+    )
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", f'{hidden} && cd /proc && exec "$0" -m etlmon demo', sys.executable],
+        ["unshare", "--mount", "sh", "-c", f'{closed} && cd /proc && exec "$0" -m etlmon demo', sys.executable],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
