@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from etlmon import __version__
 from etlmon.cli_examples import EXAMPLES
-from etlmon.home import home
+from etlmon.cli_files import NODE_FILE, existing, ui_file
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from etlmon.config import Finding, Loaded
     from node.settings import NodeSettings
     from ui.settings import UiSettings
@@ -26,8 +28,6 @@ F = TypeVar("F", bound=Path | None)
 L = TypeVar("L")
 
 FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
-
-NODE_FILE = Path("/etc/etlmon/node.yaml")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,6 +84,8 @@ def build_parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="print one JSON document")
     status.add_argument("urls", metavar="URL", nargs="*", type=_address, help="a node, for example http://host:8080")
 
+    _logs_command(commands)
+
     config = _command(commands, "config", None, "look after configurations")
     config.set_defaults(run=lambda _: _usage(config))
     below = config.add_subparsers(title="commands", metavar="COMMAND")
@@ -94,6 +96,23 @@ def build_parser() -> argparse.ArgumentParser:
     completion = _command(commands, "completion", _completion, "print a completion script for a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
     return parser
+
+
+def _logs_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    logs = _command(
+        commands, "logs", _logs, "print lines of logs, and go on as they come; without a name list the logs"
+    )
+    _config_option(logs)
+    logs.add_argument("--node", metavar="URL", action="append", type=_address, help="ask this node (repeatable)")
+    logs.add_argument("-n", "--lines", metavar="N", type=_count, help="the newest N lines of each log; 100")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
+    logs.add_argument("--grep", metavar="RE", help="only lines that match this regular expression")
+    logs.add_argument("--exclude", metavar="RE", help="only lines that do not match this one")
+    logs.add_argument("--severity", choices=("info", "warning", "error"), help="only lines at least so severe")
+    logs.add_argument("--since", metavar="TIME", type=_moment, help="lines from this time on: 2h, 06:00, 2026-11-21")
+    logs.add_argument("--time", choices=("none", "local", "utc"), default="none", help="put the time before each line")
+    logs.add_argument("--json", action="store_true", help="print a JSON document for each line")
+    logs.add_argument("names", metavar="NAME", nargs="*", help="a log, or NODE/LOG for the one of this node")
 
 
 def _command(
@@ -132,13 +151,30 @@ def _address(text: str) -> str:
     return text
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of lines")
+    return int(text)
+
+
+def _moment(text: str) -> "datetime":
+    from datetime import UTC, datetime
+
+    from ui.moments import parse_moment
+
+    try:
+        return parse_moment(text, datetime.now(UTC))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _usage(parser: argparse.ArgumentParser) -> int:
     parser.print_help(sys.stderr)
     return USAGE
 
 
 def _node(arguments: argparse.Namespace) -> int:
-    file = arguments.config or _existing(NODE_FILE)
+    file = arguments.config or existing(NODE_FILE)
     loaded = _read(file, partial(_load_node, read_only=arguments.read_only))
     if loaded is None:
         return USAGE
@@ -175,7 +211,8 @@ def _load_node(file: Path | None, *, read_only: bool = False) -> "Loaded[NodeSet
     from msgspec.structs import replace
 
     from etlmon.config import load
-    from node.settings import PENDING, NodeSettings, check
+    from node.checks import check
+    from node.settings import PENDING, NodeSettings
 
     loaded = load(file, NodeSettings, env=os.environ, pending=PENDING, check=check)
     if not read_only:
@@ -188,7 +225,7 @@ def _ui(arguments: argparse.Namespace) -> int:
     streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on standard error
     if os.environ.get("TERM", "dumb") == "dumb" or not all(stream.isatty() for stream in streams):
         return _say("the UI needs a terminal; `etlmon status` prints a snapshot without one", FAILED)
-    loaded = _read(arguments.config or _existing(_ui_file()), _load_whole_ui)
+    loaded = _read(arguments.config or existing(ui_file()), _load_whole_ui)
     if loaded is None:
         return USAGE
     from msgspec.structs import replace
@@ -231,17 +268,33 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    names: dict[str, str] = {}
-    if not arguments.urls:
-        loaded = _read(arguments.config or _existing(_ui_file()), _load_ui)
-        if loaded is None:
-            return USAGE
-        from ui.settings import DEFAULT_ADDRESS
-
-        names = {node.address: node.name for node in loaded.settings.nodes} or {DEFAULT_ADDRESS: ""}
+    nodes = _nodes(arguments.urls, arguments.config)
+    if nodes is None:
+        return USAGE
     from ui.status import print_status
 
-    return print_status(list(dict.fromkeys(arguments.urls)) or list(names), names=names, as_json=arguments.json)
+    return print_status(list(nodes), names=nodes, as_json=arguments.json)
+
+
+def _logs(arguments: argparse.Namespace) -> int:
+    nodes = _nodes(arguments.node, arguments.config)
+    if nodes is None:
+        return USAGE
+    from ui.log_lines import run
+
+    return run(arguments, nodes)
+
+
+def _nodes(given: Sequence[str] | None, file: Path | None) -> dict[str, str] | None:
+    """What each address is called, "" when nothing says so: those given, or those of ui.yaml; None when it is wrong."""
+    if given:
+        return dict.fromkeys(given, "")
+    loaded = _read(file or existing(ui_file()), _load_ui)
+    if loaded is None:
+        return None
+    from ui.settings import DEFAULT_ADDRESS
+
+    return {node.address: node.name for node in loaded.settings.nodes} or {DEFAULT_ADDRESS: ""}
 
 
 def _config_check(arguments: argparse.Namespace) -> int:
@@ -270,28 +323,6 @@ def _completion(arguments: argparse.Namespace) -> int:
 
     print(script(arguments.shell, build_parser()), end="")
     return 0
-
-
-def _ui_file() -> Path | None:
-    # The XDG base directory specification: an empty or relative directory counts as not set.
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    if base.startswith("/"):
-        return Path(base) / "etlmon/ui.yaml"
-    own = home()
-    return own / ".config/etlmon/ui.yaml" if own else None
-
-
-def _existing(file: Path | None) -> Path | None:
-    """The file, unless there is none; one that can not be looked at is not passed over in silence."""
-    if file is None:
-        return None
-    try:
-        file.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError:
-        return file
-    return file
 
 
 def _read(file: F, load: Callable[[F], L]) -> L | None:

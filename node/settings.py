@@ -6,7 +6,6 @@ What each key means stands in node.yaml.example, and a test holds the two togeth
 import ipaddress
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -82,6 +81,43 @@ class WatchedPath(Section, frozen=True, kw_only=True):
     )
 
 
+class Multiline(Section, frozen=True, kw_only=True):
+    start: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class LogMatch(Section, frozen=True, kw_only=True):
+    name: Name
+    pattern: Annotated[str, msgspec.Meta(min_length=1)]
+    severity: Literal["info", "warning", "error"] = "error"
+
+
+DEFAULT_MATCHES = (
+    LogMatch(name="errors", pattern="ERROR|FATAL|CRITICAL|PANIC|Traceback", severity="error"),
+    LogMatch(name="warnings", pattern="WARN", severity="warning"),
+)
+
+
+class WatchedLog(Section, frozen=True, kw_only=True):
+    name: Name
+    path: AbsolutePath
+    follow: bool = True
+    buffer_lines: CountOrZero = 500
+    start: Literal["tail", "end", "beginning"] = "tail"
+    multiline: Multiline | None = None
+    match: tuple[LogMatch, ...] = DEFAULT_MATCHES
+    timestamp: str | None = None
+
+
+class Xferlog(Section, frozen=True, kw_only=True):
+    path: str = ""
+    format: Literal["auto", "xferlog", "vsftpd"] = "auto"
+    parse_start: str | None = None
+    timezone: str = "local"
+    root: str | None = None
+    reconcile_interval: Duration = Duration(300)
+    session_max: Duration = Duration(86400)
+
+
 class History(Section, frozen=True, kw_only=True):
     raw: Duration = Duration(86400)
     minute: Duration = Duration(7 * 86400)
@@ -124,15 +160,15 @@ class NodeSettings(Section, frozen=True, kw_only=True):
     refresh: Refresh = Refresh()
     fs: Fs = Fs()
     paths: tuple[WatchedPath, ...] = ()
+    logs: tuple[WatchedLog, ...] = ()
+    xferlog: Xferlog = Xferlog()
     history: History = History()
     retention: Retention = Retention()
     security: Security = msgspec.field(default_factory=Security)
     logging: Logging = Logging()
-    logs: list[Any] = msgspec.field(default_factory=list)
     process_watch: list[Any] = msgspec.field(default_factory=list)
     kill: dict[str, Any] = msgspec.field(default_factory=dict)
     cron: dict[str, Any] = msgspec.field(default_factory=dict)
-    xferlog: dict[str, Any] = msgspec.field(default_factory=dict)
     arrivals: list[Any] = msgspec.field(default_factory=list)
     host: dict[str, Any] = msgspec.field(default_factory=dict)
     alerts: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -142,11 +178,9 @@ class NodeSettings(Section, frozen=True, kw_only=True):
 
 
 PENDING = (
-    "logs",
     "process_watch",
     "kill",
     "cron",
-    "xferlog",
     "arrivals",
     "host",
     "alerts",
@@ -172,7 +206,6 @@ def default_db_path(state_home: str, home: Path | None, *, is_root: bool) -> Pat
     return home / ".local/state/etlmon/etlmon.db" if home else None
 
 
-SHORTEST_INTERVAL = Duration(0.1)
 LARGEST_PORT = 65535
 LONGEST_SOCKET_PATH = 107
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
@@ -200,43 +233,3 @@ def listen_address(text: str) -> tuple[str, int] | Path:
     if not _HOST.fullmatch(host):
         raise ValueError(f"{host!r} is no host name or IPv4 address; an IPv6 address stands in brackets: [::1]:8080")
     return host, int(port)
-
-
-def check(settings: NodeSettings) -> Iterator[tuple[str, str]]:
-    """Values that are fine alone and wrong together or for this program: (key path, what is wrong and what to do)."""
-    try:
-        listen_address(settings.node.listen)
-    except ValueError as error:
-        yield "node.listen", f'"{settings.node.listen}" is no address to listen at: {error}'
-    for key, file in (("node.db_path", settings.node.db_path), ("logging.file", settings.logging.file)):
-        if file and not file.startswith("/"):
-            yield key, f'"{file}" is not an absolute path'
-    if settings.fs.warn_percent > settings.fs.critical_percent:
-        yield "fs.warn_percent", f"is above fs.critical_percent ({settings.fs.critical_percent:g}); it must not be"
-    yield from _short_intervals(settings)
-    yield from _doubles("fs.expect", "mount", [os.path.normpath(expected.mount) for expected in settings.fs.expect])
-    yield from _doubles("paths", "path", [os.path.normpath(watched.path) for watched in settings.paths])
-    yield from _doubles("paths", "name", [watched.name or watched.path for watched in settings.paths])
-
-
-def _short_intervals(settings: NodeSettings) -> Iterator[tuple[str, str]]:
-    given = {f"refresh.{key}": value for key, value in msgspec.structs.asdict(settings.refresh).items()}
-    given["fs.probe_timeout"] = settings.fs.probe_timeout
-    for index, watched in enumerate(settings.paths):
-        given[f"paths[{index}].timeout"] = watched.timeout
-        if watched.scan_interval is not None:
-            given[f"paths[{index}].scan_interval"] = watched.scan_interval
-    for key_path, value in given.items():
-        if value < SHORTEST_INTERVAL:
-            yield key_path, f"{value} is too short; write at least {SHORTEST_INTERVAL}"
-
-
-def _doubles(section: str, key: str, values: list[str]) -> Iterator[tuple[str, str]]:
-    first: dict[str, int] = {}
-    for index, value in enumerate(values):
-        if value in first:
-            yield (
-                f"{section}[{index}].{key}",
-                f'"{value}" stands at {section}[{first[value]}] already; each must differ',
-            )
-        first.setdefault(value, index)

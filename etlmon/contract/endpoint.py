@@ -21,7 +21,8 @@ class Endpoint(Generic[Answer]):
     `query` and `body` are structs whose fields are the accepted parameters; unknown ones are refused.
     `status` is the success status, `errors` the failures a caller should expect beyond 400, 403 (Host), 405 and 500.
     `also` are further statuses that carry the answer itself: an unhealthy node says so with 503 and its whole health.
-    `headers` maps each documented answer header to its meaning.
+    `headers` maps each documented answer header to its meaning. With `keeps_layout` the line feeds and tabs in the
+    answer's strings are part of what they say, and the client leaves them.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -35,6 +36,7 @@ class Endpoint(Generic[Answer]):
     errors: tuple[int, ...] = ()
     also: tuple[int, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    keeps_layout: bool = False
 
     @property
     def is_command(self) -> bool:

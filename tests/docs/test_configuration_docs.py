@@ -10,7 +10,8 @@ import pytest
 from msgspec import inspect
 
 from etlmon.config import load
-from etlmon.config.words import describe
+from etlmon.config.words import describe, some
+from node import checks
 from node import settings as node_settings
 from node.settings import PENDING, NodeSettings
 from ui import settings as ui_settings
@@ -20,15 +21,27 @@ ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `([\w.\[\]]+)` \| ([^|]+) \| (`[^`]*`|required) \| (.+) \|$", re.MULTILINE)
 COMMENTED_SETTING = re.compile(r"^#(?=\S|  )", re.MULTILINE)
+REQUIRED: dict[str, dict[str, str]] = {
+    "fs.expect[]": {"mount": "/m"},
+    "paths[]": {"path": "/p"},
+    "logs[]": {"name": "n", "path": "/p"},
+    "logs[].multiline": {"start": "s"},
+    "logs[].match[]": {"name": "m", "pattern": "p"},
+    "nodes[]": {"address": "h:1"},
+}
+"""What must be given in a mapping that is given at all."""
+
 KINDS: list[tuple[str, type[msgspec.Struct], Any]] = [
-    ("node.yaml", NodeSettings, node_settings.check),
+    ("node.yaml", NodeSettings, checks.check),
     ("ui.yaml", UiSettings, ui_settings.check),
 ]
 
 
 def settings_of(type_: inspect.Type, path: str = "") -> Iterator[tuple[str, inspect.Field]]:
     """Every key of a configuration with its full path; a list's items stand behind `[]`."""
-    if isinstance(type_, inspect.StructType):
+    if isinstance(type_, inspect.UnionType):
+        yield from settings_of(some(type_), path)
+    elif isinstance(type_, inspect.StructType):
         for field in type_.fields:
             below = f"{path}.{field.encode_name}" if path else field.encode_name
             if below in PENDING:
@@ -44,12 +57,13 @@ def documented(title: str) -> dict[str, tuple[str, str, str]]:
     section = REFERENCE.split(f"\n## {title}\n")[1].split("\n## ")[0]
     rows = ROW.findall(section)
     assert len({key for key, *_ in rows}) == len(rows), "a key stands twice"
-    return {key: (kind, default.strip("`"), meaning) for key, kind, default, meaning in rows}
+    return {key: (kind, default.strip("`").replace("\\|", "|"), meaning) for key, kind, default, meaning in rows}
 
 
 def at(value: Any, path: str) -> Any:
-    for part in path.split("."):
-        value = getattr(value, part)
+    for part in path.split(".") if path else ():
+        value = getattr(value, part.removesuffix("[]"))
+        value = value[0] if part.endswith("[]") else value
     return value
 
 
@@ -70,24 +84,26 @@ def test_a_default_of_the_reference_written_into_a_file_changes_nothing(
     title: str, type_: type[msgspec.Struct], _check: Any, tmp_path: Path
 ) -> None:
     file = tmp_path / title
-    required = {"fs.expect[]": "mount: /m", "paths[]": "path: /p", "nodes[]": "address: h:1"}
     for path, (_, default, _) in documented(title).items():
         group, _, key = path.rpartition(".")
         if default == "required":
-            assert required[group].startswith(key)
+            assert key in REQUIRED[group]
             continue
-        others = [required[group]] if group in required else []
-        inner = f"{{{', '.join([f'{key}: {default}', *others])}}}"
-        for name in reversed(group.split(".") if group else []):
-            inner = f"{{{name.removesuffix('[]')}: {f'[{inner}]' if name.endswith('[]') else inner}}}"
-        file.write_text(inner, encoding="utf-8")
+        file.write_text(written(path, default), encoding="utf-8")
         read = load(file, type_, env={}).settings
-        plain = path.replace("[]", "")
-        if group in required:
-            item = at(read, group.removesuffix("[]"))[0]
-            assert getattr(item, key) == getattr(type(item)(**dict([required[group].split(": ")])), key), path
-        else:
-            assert at(read, plain) == at(type_(), plain), path
+        given = at(read, group)
+        plain = type(given)(**REQUIRED[group]) if group in REQUIRED else given
+        assert getattr(given, key) == getattr(plain if group in REQUIRED else at(type_(), group), key), path
+
+
+def written(path: str, value: str) -> str:
+    """A file that says only this, and what must be said with it."""
+    group, _, key = path.rpartition(".")
+    keys = {**REQUIRED.get(group, {}), key: value}
+    inner = f"{{{', '.join(f'{name}: {text}' for name, text in keys.items())}}}"
+    if not group:
+        return inner
+    return written(group.removesuffix("[]"), f"[{inner}]" if group.endswith("[]") else inner)
 
 
 @pytest.mark.parametrize(("title", "type_", "check"), KINDS)
@@ -105,11 +121,10 @@ def test_the_settings_in_comments_of_the_sample_load_and_are_defaults_too(
     text = (ROOT / f"{title}.example").read_text(encoding="utf-8")
     file.write_text(COMMENTED_SETTING.sub("", text).replace("keys: {}", "keys:"), encoding="utf-8")
     read = load(file, type_, env={}, check=check).settings
-    items = {"node.yaml": ["fs.expect", "paths"], "ui.yaml": ["nodes"]}[title]
+    items = {"node.yaml": ["fs.expect[]", "paths[]", "logs[]"], "ui.yaml": ["nodes[]"]}[title]
     for path in items:
-        item = at(read, path)[0]
-        first = next(field.name for field in msgspec.structs.fields(item) if field.required)
-        assert item == type(item)(**{first: getattr(item, first)}), path
+        item = at(read, path)
+        assert item == type(item)(**{name: getattr(item, name) for name in REQUIRED[path]}), path
 
 
 @pytest.mark.parametrize(("title", "type_", "_check"), KINDS)
@@ -130,9 +145,7 @@ def test_every_key_stands_in_the_sample_with_a_comment(
 
 @pytest.mark.parametrize("file", sorted((ROOT / "examples").rglob("*.yaml")), ids=lambda file: file.name)
 def test_every_example_loads_without_a_warning(file: Path) -> None:
-    type_, check = (
-        (UiSettings, ui_settings.check) if file.name.startswith("ui") else (NodeSettings, node_settings.check)
-    )
+    type_, check = (UiSettings, ui_settings.check) if file.name.startswith("ui") else (NodeSettings, checks.check)
     assert load(file, type_, env={}, pending=PENDING, check=check).warnings == []  # type: ignore[arg-type]
 
 

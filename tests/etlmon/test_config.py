@@ -9,6 +9,7 @@ import pytest
 
 from etlmon.config import ConfigError, load
 from etlmon.units import Duration, Size
+from node import checks
 from node import settings as node_settings
 from node.settings import PENDING, NodeSettings
 from ui import settings as ui_settings
@@ -36,7 +37,7 @@ def problems(tmp_path: Path) -> Problems:
 
 
 def test_a_small_node_configuration_loads() -> None:
-    loaded = load(DATA / "node-minimal.yaml", NodeSettings, env={}, pending=PENDING, check=node_settings.check)
+    loaded = load(DATA / "node-minimal.yaml", NodeSettings, env={}, pending=PENDING, check=checks.check)
     settings = loaded.settings
     assert settings.node == node_settings.Node(
         listen="0.0.0.0:8080",
@@ -48,11 +49,13 @@ def test_a_small_node_configuration_loads() -> None:
     )
     (path,) = settings.paths
     assert (path.path, path.scan_interval, path.max_depth, path.exclude) == ("/data/logs", Duration(60), 5, ("*.tmp",))
-    assert settings.logs == [{"name": "app", "path": "/var/log/app.log", "follow": True, "buffer_lines": 500}]
+    (log,) = settings.logs
+    assert (log.name, log.path, log.follow, log.buffer_lines) == ("app", "/var/log/app.log", True, 500)
     assert settings.process_watch == [{"name": "etl_worker", "match": "etl_worker"}, {"pid": 12345}]
     assert settings.cron == {"enabled": True}
-    assert settings.xferlog == {"path": "/var/log/xferlog", "parse_start": "2026-01-01T00:00:00Z"}
-    assert {warning.key_path for warning in loaded.warnings} == {"logs", "process_watch", "cron", "xferlog"}
+    assert settings.xferlog.path == "/var/log/xferlog"
+    assert settings.xferlog.parse_start == "2026-01-01T00:00:00Z"
+    assert {warning.key_path for warning in loaded.warnings} == {"process_watch", "cron"}
 
 
 def test_a_small_ui_configuration_loads() -> None:
@@ -67,7 +70,7 @@ def test_a_small_ui_configuration_loads() -> None:
 
 
 def test_a_configuration_with_every_section_loads_and_its_reserved_parts_are_named() -> None:
-    loaded = load(DATA / "node-every-section.yaml", NodeSettings, env={}, pending=PENDING, check=node_settings.check)
+    loaded = load(DATA / "node-every-section.yaml", NodeSettings, env={}, pending=PENDING, check=checks.check)
     assert loaded.settings.fs.expect[0].source == "nas:/export"
     assert loaded.settings.retention.audit.max_age == Duration(365 * 86_400)
     # Secrets of parts that nothing reads are not even looked up.
@@ -75,7 +78,7 @@ def test_a_configuration_with_every_section_loads_and_its_reserved_parts_are_nam
     not_given = {"clusters", "dataproc", "loadtests"}
     assert {warning.key_path for warning in loaded.warnings} == set(PENDING) - not_given
     said = {warning.key_path: warning.message for warning in loaded.warnings}
-    assert said["logs"] == "has no effect in this version"
+    assert said["cron"] == "has no effect in this version"
     assert said["security.tokens"] == "has no effect in this version: it does NOT protect this node"
     assert said["security.tls"] == said["security.tokens"]
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from etlmon.config import ConfigError, load
-from node import settings as node_settings
+from node import checks
 from node.settings import NodeSettings, default_db_path, listen_address
 from ui import settings as ui_settings
 from ui.settings import UiSettings
@@ -44,10 +44,33 @@ def problems(tmp_path: Path, text: str, type_: type[msgspec.Struct], check: Any,
         ("paths: [{path: /a, scan_interval: 50ms}]", "1: paths[0].scan_interval: 50ms is too short"),
         ("paths: [{path: /a, timeout: 0s}]", "1: paths[0].timeout: 0s is too short"),
         ("fs: {probe_timeout: 0}", "1: fs.probe_timeout: 0s is too short"),
+        (
+            "logs:\n- {name: a, path: /a}\n- {name: a, path: /b}",
+            '3: logs[1].name: "a" stands at logs[0] already; each must differ',
+        ),
+        (
+            "logs: [{name: a, path: /a, match: [{name: e, pattern: '(x'}]}]",
+            '1: logs[0].match[0].pattern: "(x" is no regular expression: missing )',
+        ),
+        (
+            "logs: [{name: a, path: /a, multiline: {start: '['}}]",
+            '1: logs[0].multiline.start: "[" is no regular expression:',
+        ),
+        (
+            "logs: [{name: a, path: /a, match: [{name: e, pattern: x}, {name: e, pattern: y}]}]",
+            '1: logs[0].match[1].name: "e" stands at logs[0].match[0] already; each must differ',
+        ),
+        ("logs: [{name: a, path: /a, timestamp: '%Q'}]", '1: logs[0].timestamp: "%Q" is no format of a time:'),
+        ("xferlog: {path: vsftpd.log}", '1: xferlog.path: "vsftpd.log" is not an absolute path'),
+        ("xferlog: {root: ftp}", '1: xferlog.root: "ftp" is not an absolute path'),
+        ("xferlog: {parse_start: yesterday}", '1: xferlog.parse_start: "yesterday" is no time; write it like 2026-'),
+        ("xferlog: {parse_start: '2026-01-01'}", '1: xferlog.parse_start: "2026-01-01" has no time zone; write it'),
+        ("xferlog: {timezone: Mars/Base}", '1: xferlog.timezone: "Mars/Base": there is no such time zone; write local'),
+        ("xferlog: {reconcile_interval: 0}", "1: xferlog.reconcile_interval: 0s is too short"),
     ],
 )
 def test_a_node_that_contradicts_itself_is_refused(text: str, problem: str, tmp_path: Path) -> None:
-    (found,) = problems(tmp_path, text, NodeSettings, node_settings.check)
+    (found,) = problems(tmp_path, text, NodeSettings, checks.check)
     assert found.startswith(problem)
 
 
@@ -76,18 +99,18 @@ def test_a_ui_that_contradicts_itself_is_refused(text: str, problem: str, tmp_pa
 
 def test_what_is_checked_together_is_named_beside_what_is_wrong_alone(tmp_path: Path) -> None:
     text = "pathz: 1\npaths:\n- {path: /a}\n- {path: /a}\nfs: {warn_percent: 95}\n"
-    found = problems(tmp_path, text, NodeSettings, node_settings.check)
+    found = problems(tmp_path, text, NodeSettings, checks.check)
     assert [line.split(": ")[1] for line in found] == ["pathz", "paths[1].path", "paths[1].name", "fs.warn_percent"]
 
 
 def test_a_default_that_stands_in_for_a_wrong_value_causes_no_second_problem(tmp_path: Path) -> None:
     text = "fs: {warn_percent: high, critical_percent: 10}\n"
-    found = problems(tmp_path, text, NodeSettings, node_settings.check)
+    found = problems(tmp_path, text, NodeSettings, checks.check)
     assert found == ['1: fs.warn_percent: "high" is not a number from 0 to 100']
 
 
 def test_a_contradiction_from_the_environment_is_named_by_the_variable(tmp_path: Path) -> None:
-    found = problems(tmp_path, "{}", NodeSettings, node_settings.check, ETLMON_NODE__LISTEN="nowhere")
+    found = problems(tmp_path, "{}", NodeSettings, checks.check, ETLMON_NODE__LISTEN="nowhere")
     assert found[0].startswith('ETLMON_NODE__LISTEN: node.listen: "nowhere" is no address to listen at')
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from etlmon.clean import clean
 from etlmon.config import ConfigError, load
 from etlmon.config.document import parse_document
-from node import settings as node_settings
+from node import checks
 from node.settings import PENDING, NodeSettings
 
 DATA = Path(__file__).resolve().parents[1] / "data/config"
@@ -54,7 +54,7 @@ def loads_or_says_why(content: bytes) -> None:
         file = Path(directory) / "node.yaml"
         file.write_bytes(content)
         try:
-            loaded = load(file, NodeSettings, env={"X": "1"}, pending=PENDING, check=node_settings.check)
+            loaded = load(file, NodeSettings, env={"X": "1"}, pending=PENDING, check=checks.check)
         except ConfigError as error:
             findings = error.findings
         else:

@@ -14,10 +14,10 @@ WITHOUT_A_HOME = f"""
 import os
 os.environ.pop("HOME", None), os.environ.pop("XDG_CONFIG_HOME", None)
 import ui.save
-from etlmon import cli
+from etlmon import cli_files
 from etlmon.home import home
 os.setuid({NOBODY_S_UID})
-print(home(), cli._ui_file(), cli._existing(None))
+print(home(), cli_files.ui_file(), cli_files.existing(None))
 try:
     print(ui.save.save_directory({{}}))
 except OSError as error:

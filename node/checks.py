@@ -1,0 +1,92 @@
+"""What a configuration may not say although each value alone is fine."""
+
+import os
+from collections.abc import Iterator
+
+import msgspec
+
+from etlmon.units import Duration
+from node.settings import NodeSettings, WatchedLog, Xferlog, listen_address
+from node.sources.patterns import PatternError, compile_pattern
+from node.sources.timestamps import check_format
+from node.sources.zones import ZoneError, instant, zone_of
+
+SHORTEST_INTERVAL = Duration(0.1)
+
+
+def check(settings: NodeSettings) -> Iterator[tuple[str, str]]:
+    """Values that are fine alone and wrong together or for this program: (key path, what is wrong and what to do)."""
+    try:
+        listen_address(settings.node.listen)
+    except ValueError as error:
+        yield "node.listen", f'"{settings.node.listen}" is no address to listen at: {error}'
+    for key, file in (
+        ("node.db_path", settings.node.db_path),
+        ("logging.file", settings.logging.file),
+        ("xferlog.path", settings.xferlog.path),
+        ("xferlog.root", settings.xferlog.root),
+    ):
+        if file and not file.startswith("/"):
+            yield key, f'"{file}" is not an absolute path'
+    if settings.fs.warn_percent > settings.fs.critical_percent:
+        yield "fs.warn_percent", f"is above fs.critical_percent ({settings.fs.critical_percent:g}); it must not be"
+    yield from _short_intervals(settings)
+    yield from _doubles("fs.expect", "mount", [os.path.normpath(expected.mount) for expected in settings.fs.expect])
+    yield from _doubles("paths", "path", [os.path.normpath(watched.path) for watched in settings.paths])
+    yield from _doubles("paths", "name", [watched.name or watched.path for watched in settings.paths])
+    yield from _doubles("logs", "name", [log.name for log in settings.logs])
+    for index, log in enumerate(settings.logs):
+        yield from _doubles(f"logs[{index}].match", "name", [match.name for match in log.match])
+        for key, reason in _log(log):
+            yield f"logs[{index}].{key}", reason
+    for key, reason in _xferlog(settings.xferlog):
+        yield f"xferlog.{key}", reason
+
+
+def _log(log: WatchedLog) -> Iterator[tuple[str, str]]:
+    patterns = [(f"match[{index}].pattern", match.pattern) for index, match in enumerate(log.match)]
+    if log.multiline is not None:
+        patterns.append(("multiline.start", log.multiline.start))
+    for key, pattern in patterns:
+        try:
+            compile_pattern(pattern)
+        except PatternError as error:
+            yield key, f'"{pattern}" is no regular expression: {error}'
+    if log.timestamp is not None and (reason := check_format(log.timestamp)):
+        yield "timestamp", f'"{log.timestamp}" is no format of a time: {reason}'
+
+
+def _xferlog(xferlog: Xferlog) -> Iterator[tuple[str, str]]:
+    if xferlog.parse_start is not None:
+        try:
+            instant(xferlog.parse_start)
+        except ValueError as error:
+            yield "parse_start", f'"{xferlog.parse_start}" {error}'
+    try:
+        zone_of(xferlog.timezone)
+    except ZoneError as error:
+        yield "timezone", f'"{xferlog.timezone}": {error}'
+
+
+def _short_intervals(settings: NodeSettings) -> Iterator[tuple[str, str]]:
+    given = {f"refresh.{key}": value for key, value in msgspec.structs.asdict(settings.refresh).items()}
+    given["fs.probe_timeout"] = settings.fs.probe_timeout
+    given["xferlog.reconcile_interval"] = settings.xferlog.reconcile_interval
+    for index, watched in enumerate(settings.paths):
+        given[f"paths[{index}].timeout"] = watched.timeout
+        if watched.scan_interval is not None:
+            given[f"paths[{index}].scan_interval"] = watched.scan_interval
+    for key_path, value in given.items():
+        if value < SHORTEST_INTERVAL:
+            yield key_path, f"{value} is too short; write at least {SHORTEST_INTERVAL}"
+
+
+def _doubles(section: str, key: str, values: list[str]) -> Iterator[tuple[str, str]]:
+    first: dict[str, int] = {}
+    for index, value in enumerate(values):
+        if value in first:
+            yield (
+                f"{section}[{index}].{key}",
+                f'"{value}" stands at {section}[{first[value]}] already; each must differ',
+            )
+        first.setdefault(value, index)
