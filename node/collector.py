@@ -27,12 +27,14 @@ class Sample:
 class Reading(Generic[Row]):
     """What one look at the world gave: rows for the store, samples for the table in memory, events that happened.
 
-    Everything in one reading is committed in one transaction.
+    Everything in one reading is committed in one transaction. `unchanged`: what is stored still holds, and nothing is
+    written; without it, no rows may well mean that there are none any more.
     """
 
     rows: Sequence[Row] = ()
     samples: Sequence[Sample] = ()
     events: Sequence[Event] = ()
+    unchanged: bool = False
 
 
 class Collector(ABC, Generic[Row]):
@@ -49,6 +51,8 @@ class Collector(ABC, Generic[Row]):
     interval_sec: float
     deadline_sec: float
     options: object = None
+    resumes_each_run: ClassVar[bool] = False
+    """For a Resumable that compares the world with the store: it reads the store before each run."""
 
     @abstractmethod
     def readings(self, now: datetime) -> AsyncIterator[Reading[Row]]:
@@ -66,6 +70,18 @@ class Resumable(Protocol):
     """A collector that goes on where the store says it was before the node stopped."""
 
     async def resume(self, db: aiosqlite.Connection) -> None: ...
+
+
+@runtime_checkable
+class Prompted(Protocol):
+    """A collector that may know before its interval is over that there is something to read."""
+
+    async def prompt(self) -> None:
+        """Return when a run is worth its while; also at once, when there is more to read now.
+
+        It is awaited between two runs and cancelled when the next one begins; not after one that failed or lost a
+        reading. What it raises counts as a failure, and it is then not asked again for a while.
+        """
 
 
 class Record(Protocol):

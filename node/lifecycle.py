@@ -1,7 +1,6 @@
 """The life of one collector: it waits for its tick, runs, hands on what it saw, and says how it fares."""
 
 import asyncio
-import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterator
@@ -11,10 +10,10 @@ from typing import Any
 
 from etlmon.contract.node import CollectorHealth, CollectorStatus
 from node.clock import Clock
-from node.collector import Collector, Resumable, Sample
+from node.collector import Collector, Prompted, Resumable, Sample
 from node.run import Commit, Outcome, Run, TookTooLong
 from node.samples import SampleTable
-from node.schedule import Schedule
+from node.schedule import Schedule, backoff_sec
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +49,7 @@ class Lifecycle:
         self._resume = resume
         self._clock = clock
         self._samples = samples
+        self._prompter = collector if isinstance(collector, Prompted) else None
         self._must_resume = isinstance(collector, Resumable)
         self._schedule = Schedule(collector.interval_sec, 0.0, spread=random.uniform)
         self._wake = asyncio.Event()
@@ -62,6 +62,8 @@ class Lifecycle:
         self._duration_sec = 0.0
         self._failures = 0
         self._failures_total = 0
+        self._prompts_failed = 0
+        self._deaf_until = 0.0
 
     def start(self, delay_sec: float) -> None:
         """Begin; the first run comes after `delay_sec`."""
@@ -131,10 +133,40 @@ class Lifecycle:
                 await self._run_once()
 
     async def _tick(self) -> None:
-        wait = self._schedule.due - asyncio.get_running_loop().time()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, wait)):
+        """Wait until it is due, told to run, or prompted by the collector itself."""
+        loop = asyncio.get_running_loop()
+        prompting = self._prompting(loop.time())
+        try:
+            async with asyncio.timeout(max(0.0, self._schedule.due - loop.time())):
                 await self._wake.wait()
+        except TimeoutError:
+            return
+        finally:
+            if prompting is not None:
+                prompting.cancel()
+        self._schedule.restart(loop.time())
+
+    def _prompting(self, now: float) -> "asyncio.Task[None] | None":
+        """Listen to the collector, as long as all goes well: what fails is tried again at its tick and no sooner."""
+        if self._prompter is None or self._failures or self._must_resume or now < self._deaf_until:
+            return None
+        prompting = asyncio.create_task(self._prompter.prompt(), name=f"{self.collector.name}: prompt")
+        prompting.add_done_callback(self._prompted)
+        return prompting
+
+    def _prompted(self, prompting: "asyncio.Task[None]") -> None:
+        if prompting.cancelled():
+            return
+        error = prompting.exception()
+        if error is None:
+            self._prompts_failed = 0
+            self._wake.set()
+        elif isinstance(error, Exception) and not self._stopping:
+            self._prompts_failed += 1
+            wait_sec = backoff_sec(self.collector.interval_sec, self._prompts_failed)
+            self._deaf_until = asyncio.get_running_loop().time() + wait_sec
+            self._fail(error)
+            self._samples.replace(self._about, self._own_samples(), self._clock())
 
     async def _run_once(self) -> None:
         loop = asyncio.get_running_loop()
@@ -142,7 +174,8 @@ class Lifecycle:
         self._run = run = Run(self.collector, self._last_run_at)
         self._wake.clear()
         resuming = None
-        if self._must_resume and isinstance(self.collector, Resumable):
+        must_resume = self._must_resume or self.collector.resumes_each_run
+        if must_resume and isinstance(self.collector, Resumable):
             resuming = self._resume(self.collector)
         outcome = await run.perform(self._commit, before=resuming)
         if not self._stopping:
@@ -156,20 +189,24 @@ class Lifecycle:
     def _judge(self, outcome: Outcome) -> None:
         name, at = self.collector.name, self._clock()
         if outcome.failure is not None:
-            self._failures += 1
-            self._failures_total += 1
-            self._last_error = one_line(outcome.failure)
-            if self._failures == 1:
-                bug = None if isinstance(outcome.failure, (OSError, TookTooLong)) else outcome.failure
-                logger.warning("%s fails: %s", name, self._last_error, exc_info=bug)
+            self._fail(outcome.failure)
         else:
             if self._failures:
                 logger.info("%s works again after %d failed runs", name, self._failures)
             self._failures = 0
             self._last_error = None
             self._last_success_at = at
-        self._samples.replace(name, outcome.samples, at)
+        if outcome.samples or not outcome.lost:
+            self._samples.replace(name, outcome.samples, at)
         self._samples.replace(self._about, self._own_samples(), at)
+
+    def _fail(self, error: Exception) -> None:
+        self._failures += 1
+        self._failures_total += 1
+        self._last_error = one_line(error)
+        if self._failures == 1:
+            bug = None if isinstance(error, (OSError, TookTooLong)) else error
+            logger.warning("%s fails: %s", self.collector.name, self._last_error, exc_info=bug)
 
     @property
     def _about(self) -> str:

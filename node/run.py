@@ -42,6 +42,7 @@ class Run:
         self._left_sec = collector.deadline_sec
         self._step: asyncio.Task[Reading[Any] | None] | None = None
         self._cancelled = False
+        self._exhausted = False
 
     async def perform(self, commit: Commit, *, before: Awaitable[None] | None = None) -> Outcome:
         """Await `before`, then commit each reading before the next one is asked for.
@@ -54,10 +55,11 @@ class Run:
             if before is not None:
                 await before
             while not self._cancelled and (reading := await self._next()) is not None:
+                if not await commit(reading):
+                    outcome.lost = True
+                    if isinstance(self._collector, Resumable):
+                        break  # its samples count what is not stored
                 outcome.samples.extend(reading.samples)
-                outcome.lost |= not await commit(reading)
-                if outcome.lost and isinstance(self._collector, Resumable):
-                    break
         except Exception as error:
             outcome.failure = error
         return outcome
@@ -77,7 +79,7 @@ class Run:
         """Wait until the collector let go, however long that takes: the next run must not overlap this one."""
         if self._step is not None:
             await self._end_of(self._step)
-        if isinstance(self._readings, AsyncGenerator):
+        if isinstance(self._readings, AsyncGenerator) and not self._exhausted:
             await self._end_of(asyncio.ensure_future(self._readings.aclose()))
 
     async def _next(self) -> Reading[Any] | None:
@@ -99,11 +101,14 @@ class Run:
     async def _advance(self) -> Reading[Any] | None:
         if self._readings is None:
             self._readings = self._collector.readings(self._now)
-        return await anext(self._readings, None)
+        reading = await anext(self._readings, None)
+        self._exhausted = reading is None
+        return reading
 
     async def _end_of(self, task: "asyncio.Future[Any]") -> None:
-        _, pending = await asyncio.wait({task}, timeout=LET_GO_SEC)
-        if pending:
+        if not task.done():
+            await asyncio.wait({task}, timeout=LET_GO_SEC)
+        if not task.done():
             logger.warning("%s was told to stop and goes on; no other run begins before it ends", self._collector.name)
             await asyncio.wait({task})
         if not task.cancelled() and (error := task.exception()) is not None:

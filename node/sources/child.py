@@ -11,13 +11,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _SCRIPT = Path(__file__).with_name("probe_child.py")
 _FIRST_LOOK_SEC = 0.005
 _SLOWEST_LOOK_SEC = 1.0
+_PIPE_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,47 +29,37 @@ class Answer:
     errno: int = 0
 
 
-class ProbeChild:
-    """One running probe_child.py, in a session of its own. It belongs to the event loop it was made in."""
+class Child:
+    """One running process with two pipes, in a session of its own. It belongs to the event loop it was made in."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         """Start it. Raises OSError when the system has no room for a process or its pipes."""
         self._loop = asyncio.get_running_loop()
-        self._answer: asyncio.Future[Answer | None] | None = None
-        self._heard = b""
-        self._requests, self._answers, self.pid = _spawn()
+        self._requests, self._answers, self.pid = _spawn(command)
         self._look_again_sec = _FIRST_LOOK_SEC
         self._reaped = self._loop.create_future()
-        self._ready = self._loop.create_future()
-        self._loop.add_reader(self._answers, self._hear)
-
-    def ask(self, question: str, request: Mapping[str, object]) -> asyncio.Future[Answer | None]:
-        """Put a question; the future is done when the answer comes, with None when the child ends without one."""
-        if self._answer is not None and not self._answer.done():
-            raise RuntimeError(f"child {self.pid} still has a question to answer")
-        answer: asyncio.Future[Answer | None] = self._loop.create_future()
-        self._answer = answer
-        try:
-            # A child with nothing to answer has read all of its pipe, and a pipe holds more than a request.
-            os.write(self._requests, json.dumps({"question": question, **request}).encode() + b"\n")
-        except OSError:  # it has ended
-            self.abandon()
-            if not answer.done():
-                answer.set_result(None)
-        return answer
+        self._loop.add_reader(self._answers, self._read)
 
     def abandon(self) -> None:
         """Kill it, close the pipes, and collect its exit status in the background whenever there is one."""
         if self._answers < 0:
             return
         self._loop.remove_reader(self._answers)
+        self._loop.remove_writer(self._requests)
         os.close(self._requests)
         os.close(self._answers)
         self._requests = self._answers = -1
         os.kill(self.pid, signal.SIGKILL)
         self._reap()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(None)
+        self.fell_silent()
+
+    def hear(self, chunk: bytes) -> None:
+        """Some bytes of what the child says."""
+        raise NotImplementedError
+
+    def fell_silent(self) -> None:
+        """It says nothing more: it ended, or was abandoned."""
+        raise NotImplementedError
 
     @property
     def listens(self) -> bool:
@@ -80,31 +71,20 @@ class ProbeChild:
         """Whether it is gone from the process table; one in state D is not, killed or not."""
         return self._reaped.done()
 
-    async def wait_ready(self, within_sec: float) -> None:
-        """Wait until it listens, or ended: on a busy host a process is long in starting, and no mount is to blame."""
-        await asyncio.wait([self._ready, self._reaped], timeout=within_sec, return_when=asyncio.FIRST_COMPLETED)
-
     async def wait_ended(self, within_sec: float) -> bool:
         """Whether it ends within the time given."""
         await asyncio.wait([self._reaped], timeout=within_sec)
         return self.ended
 
-    def _hear(self) -> None:
+    def _read(self) -> None:
         try:
-            chunk = os.read(self._answers, 65536)
+            chunk = os.read(self._answers, _PIPE_BYTES)
         except BlockingIOError:
             return
-        if not chunk:
+        if chunk:
+            self.hear(chunk)
+        else:
             self.abandon()
-            return
-        self._heard += chunk
-        *lines, self._heard = self._heard.split(b"\n")
-        for line in lines:
-            said = json.loads(line)
-            if "ready" in said:
-                self._ready.set_result(None)
-            elif self._answer is not None and not self._answer.done():
-                self._answer.set_result(Answer(value=said.get("answer"), errno=said.get("errno", 0)))
 
     def _reap(self) -> None:
         try:
@@ -118,14 +98,56 @@ class ProbeChild:
         self._look_again_sec = min(self._look_again_sec * 2, _SLOWEST_LOOK_SEC)
 
 
-def _spawn() -> tuple[int, int, int]:
-    """Start the script: (descriptor for requests, descriptor of its answers, pid)."""
+class ProbeChild(Child):
+    """A running probe_child.py."""
+
+    def __init__(self) -> None:
+        super().__init__([sys.executable, "-I", "-S", "-X", "utf8", str(_SCRIPT), str(os.getpid())])
+        self._answer: asyncio.Future[Answer | None] | None = None
+        self._heard = b""
+        self._ready = self._loop.create_future()
+
+    def ask(self, question: str, request: Mapping[str, object]) -> asyncio.Future[Answer | None]:
+        """Put a question; the future is done when the answer comes, with None when the child ends without one."""
+        if self._answer is not None and not self._answer.done():
+            raise RuntimeError(f"child {self.pid} still has a question to answer")
+        answer: asyncio.Future[Answer | None] = self._loop.create_future()
+        self._answer = answer
+        try:
+            # A child with nothing to answer has read all of its pipe, and a pipe holds more than a request.
+            os.write(self._requests, json.dumps({"question": question, **request}).encode() + b"\n")
+        except OSError:  # it has ended
+            self.abandon()
+            self.fell_silent()
+        return answer
+
+    async def wait_ready(self, within_sec: float) -> None:
+        """Wait until it listens, or ended: on a busy host a process is long in starting, and no mount is to blame."""
+        await asyncio.wait([self._ready, self._reaped], timeout=within_sec, return_when=asyncio.FIRST_COMPLETED)
+
+    def hear(self, chunk: bytes) -> None:
+        self._heard += chunk
+        *lines, self._heard = self._heard.split(b"\n")
+        for line in lines:
+            said = json.loads(line)
+            if "ready" in said:
+                self._ready.set_result(None)
+            elif self._answer is not None and not self._answer.done():
+                self._answer.set_result(Answer(value=said.get("answer"), errno=said.get("errno", 0)))
+
+    def fell_silent(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(None)
+
+
+def _spawn(command: Sequence[str]) -> tuple[int, int, int]:
+    """Start it: (descriptor for requests, descriptor of its answers, pid)."""
     with contextlib.ExitStack() as open_pipes:
         requests_out, requests_in = _pipe(open_pipes)
         answers_out, answers_in = _pipe(open_pipes)
         pid = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-I", "-S", "-X", "utf8", str(_SCRIPT), str(os.getpid())],
+            command[0],
+            [*command],
             {name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"},
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, requests_out, 0),

@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -74,6 +75,75 @@ def deleted(request: dict[str, Any]) -> list[tuple[int, str, str, int, int]] | N
             found.append((pid, _name(pid), _user(pid), len(sizes), sum(sizes.values())))
     guard.close()
     return sorted(found, key=lambda row: (-row[4], row[0]))
+
+
+def changed(request: dict[str, Any]) -> dict[str, Any]:
+    """What changed below `root` since `since` (seconds since 1970): files with their path below it, bytes and
+    modification time, and directories in which something came or went ("" is the root, others end in a slash).
+
+    Other file systems and linked directories belong to it, each once; those in `closed` are not entered. It ends early
+    with `most` findings or after `within_sec`. `skipped` is what could not be looked at; `first_skipped` is one of
+    them, and why. `is_empty`: nothing at all lies in the root.
+    """
+    os.nice(10)
+    root, since = request["root"].rstrip("/"), request["since"]
+    deadline = time.monotonic() + request["within_sec"]
+    files: list[tuple[str, int, float]] = []
+    dirs: list[str] = []
+    skipped: list[tuple[str, str]] = []
+    is_empty = True
+    seen: set[tuple[int, int]] = set()
+    waiting = [""]
+    end = "done"
+    while waiting and end == "done":
+        place = waiting.pop()
+        path = place
+        try:
+            status = _may_enter(f"{root}/{place}", request["closed"], seen)
+            if status is None:
+                continue
+            if _changed_at(status) >= since:
+                dirs.append(place)
+            for entry in os.scandir(f"{root}/{place}"):
+                is_empty, path = False, f"{place}{entry.name}"
+                try:
+                    if entry.is_dir():
+                        waiting.append(f"{path}/")
+                    elif _changed_at(status := entry.stat()) >= since:
+                        files.append((path, status.st_size, status.st_mtime))
+                except OSError as error:
+                    _skip(error, path, skipped)
+                if time.monotonic() >= deadline or len(files) + len(dirs) >= request["most"]:
+                    end = "timeout" if time.monotonic() >= deadline else "cut"
+                    break
+        except OSError as error:
+            if not place:
+                raise
+            _skip(error, place, skipped)
+    found = {"end": end, "files": files, "dirs": dirs, "is_empty": is_empty}
+    return {**found, "skipped": len(skipped), "first_skipped": next(iter(skipped), None)}
+
+
+def _may_enter(directory: str, closed: list[str], seen: set[tuple[int, int]]) -> os.stat_result | None:
+    """The directory's status; None when it was seen before. Raises OSError."""
+    if directory.rstrip("/") in closed:
+        raise OSError(errno.EXDEV, "it is left to its automounter")
+    status = os.stat(directory)
+    if (status.st_dev, status.st_ino) in seen:
+        return None
+    seen.add((status.st_dev, status.st_ino))
+    return status
+
+
+def _changed_at(status: os.stat_result) -> float:
+    """Anybody may set the modification time, and nobody the change time."""
+    return max(status.st_ctime, status.st_mtime)
+
+
+def _skip(error: OSError, path: str, skipped: list[tuple[str, str]]) -> None:
+    # What is gone since it was listed, and a link that leads nowhere or in a circle, hides nothing.
+    if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+        skipped.append((path, error.strerror or str(error)))
 
 
 def _pids(exclude: set[int]) -> Iterator[int]:
@@ -179,6 +249,7 @@ QUESTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "list": list_root,
     "blocked": blocked,
     "deleted": deleted,
+    "changed": changed,
 }
 
 
