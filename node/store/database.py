@@ -70,6 +70,10 @@ class Database:
         """Grows with every commit that changed something."""
         return self._writer.generation
 
+    async def changed(self, since: int) -> int:
+        """Wait until the generation is larger than `since`; returns what it is then. It may be cancelled."""
+        return await self._writer.changed(since)
+
     async def read(
         self, query: Callable[Concatenate[aiosqlite.Connection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:

@@ -1,13 +1,12 @@
 """node: what happened on the host, and who did what."""
-# ruff: noqa: S608 - the names of tables and columns in the SQL are the code's own
 
 from collections.abc import Sequence
 
 import aiosqlite
 
-from etlmon.contract.endpoint import RowPage
 from etlmon.contract.node import AuditEntry, AuditQuery, Event, EventQuery
-from node.store.rows import Row, columns, insert, select
+from node.store.pages import page
+from node.store.rows import insert
 
 
 async def add_events(db: aiosqlite.Connection, events: Sequence[Event]) -> None:
@@ -17,7 +16,7 @@ async def add_events(db: aiosqlite.Connection, events: Sequence[Event]) -> None:
 
 async def events(db: aiosqlite.Connection, query: EventQuery) -> list[Event]:
     """One page of events, newest first."""
-    return await _page(db, Event, "events", query, {"domain": query.domain, "key": query.key})
+    return await page(db, Event, "events", query, equal={"domain": query.domain, "key": query.key})
 
 
 async def add_audit(db: aiosqlite.Connection, entry: AuditEntry) -> None:
@@ -27,20 +26,4 @@ async def add_audit(db: aiosqlite.Connection, entry: AuditEntry) -> None:
 
 async def audit(db: aiosqlite.Connection, query: AuditQuery) -> list[AuditEntry]:
     """One page of attempts, newest first."""
-    return await _page(db, AuditEntry, "audit", query, {"action": query.action})
-
-
-async def _page(
-    db: aiosqlite.Connection, type_: type[Row], table: str, page: RowPage, equal: dict[str, str | None]
-) -> list[Row]:
-    """With `after`, the rows that come next after it; they too are given newest first."""
-    wanted: list[tuple[str, object]] = [(f'"{name}" = ?', item) for name, item in equal.items() if item is not None]
-    if page.before is not None:
-        wanted.append(("id < ?", page.before))
-    if page.after is not None:
-        wanted.append(("id > ?", page.after))
-    where = " AND ".join(condition for condition, _ in wanted) or "1"
-    order = "ASC" if page.after is not None and page.before is None else "DESC"
-    sql = f"SELECT {columns(type_)} FROM {table} WHERE {where} ORDER BY id {order} LIMIT ?"
-    found = await select(db, type_, sql, [*(item for _, item in wanted), page.limit])
-    return found if order == "DESC" else found[::-1]
+    return await page(db, AuditEntry, "audit", query, equal={"action": query.action})

@@ -10,6 +10,7 @@ import aiosqlite
 from node import settings
 from node.store import fs, paths
 from node.store.database import Database
+from node.store.logs_retention import LogRetention
 from node.store.rows import stamp, value
 from node.store.series import Series
 
@@ -25,10 +26,11 @@ _VACUUM_PAGES = 256
 
 @dataclass(frozen=True, slots=True)
 class _Append:
-    """A table of rows that are only added, with the columns `id` and `at`."""
+    """A table of rows that are only added, with the column `id` and one that holds their time."""
 
     table: str
     keep: settings.Keep
+    at: str = "at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,21 @@ class _Due:
 class Retention:
     """Call `step` once a minute, and again at once while it returns True.
 
-    Append-only tables lose what is older than `max_age` or beyond the newest `max_rows`. Series keep every point for
-    `history.raw`, then the last of each minute until `history.minute`, then the last of each hour until `history.hour`.
+    Append-only tables lose what is older than `max_age` or beyond the newest `max_rows`; so does each log. Series keep
+    every point for `history.raw`, then the last of each minute until `history.minute`, then the last of each hour
+    until `history.hour`.
     """
 
     def __init__(self, database: Database, keep: settings.Retention, history: settings.History) -> None:
         self._database = database
-        self._appends = (_Append("events", keep.events), _Append("audit", keep.audit))
+        self._appends = (
+            _Append("events", keep.events),
+            _Append("audit", keep.audit),
+            _Append("tail_gaps", keep.events),
+            _Append("xferlog_entries", keep.xferlog_entries, at="log_time"),
+            _Append("xferlog_unparsed", keep.xferlog_entries),
+        )
+        self._logs = LogRetention(database, keep.log_lines)
         self._raw = history.raw
         self._minute = max(self._raw, history.minute)
         self._hour = max(self._minute, history.hour)
@@ -67,6 +77,7 @@ class Retention:
             more |= await self._shorten(append, now)
         for series in SERIES:
             more |= await self._thin(series, now)
+        more |= await self._logs.step(now)
         return more or await self._give_back_pages()
 
     async def _shorten(self, append: _Append, now: datetime) -> bool:
@@ -123,7 +134,7 @@ async def _surplus(db: aiosqlite.Connection, append: _Append, now: datetime) -> 
     """The ids of rows that are too old, else of those that are too many; oldest first, at most a batch."""
     if append.keep.max_age:
         oldest = _ago(now, append.keep.max_age)
-        sql = f"SELECT id FROM {append.table} WHERE at < ? ORDER BY at LIMIT ?"
+        sql = f"SELECT id FROM {append.table} WHERE {append.at} < ? ORDER BY {append.at} LIMIT ?"
         if ids := [row[0] for row in await db.execute_fetchall(sql, (oldest, _BATCH_ROWS))]:
             return ids
     if append.keep.max_rows:

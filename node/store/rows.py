@@ -143,7 +143,7 @@ class _Shape:
         for name in self.documents:
             if values.get(name) is not None:
                 values[name] = json.loads(values[name])
-        return msgspec.convert(values, self.type_)
+        return msgspec.convert(values, self.type_, str_keys=True)
 
 
 @lru_cache(maxsize=64)

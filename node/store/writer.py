@@ -71,6 +71,7 @@ class Writer:
         self._taken: list[_Waiting] = []
         self._cut_after = 0.0
         self._task = asyncio.create_task(self._run(), name="store writer")
+        self._news = asyncio.Event()
         self.error: str | None = None
         self.generation = 0
         self.last_commit_at: datetime | None = None
@@ -99,6 +100,12 @@ class Writer:
                     self._queue.remove(waiting)
                 raise
             return result
+
+    async def changed(self, since: int) -> int:
+        """Wait until the generation is larger than `since`; returns what it is then."""
+        while self.generation <= since:
+            await self._news.wait()
+        return self.generation
 
     async def close(self) -> None:
         """Write what waits, then stop. The connection stays open."""
@@ -136,8 +143,13 @@ class Writer:
             self._committed()
 
     async def _attempt(self, waiting: _Waiting) -> None:
-        """Run one work in its savepoint. Raises sqlite3.Error when the whole transaction is lost."""
-        await self._db.execute_fetchall("SAVEPOINT work")
+        """Run one work in its savepoint. Raises sqlite3.Error when the whole transaction is lost.
+
+        The first one has the transaction to itself, and needs no savepoint.
+        """
+        alone = self._taken == [waiting]
+        if not alone:
+            await self._db.execute_fetchall("SAVEPOINT work")
         changes = self._db.total_changes
         # A task of its own holds whatever the work raises, without catching it here.
         task = asyncio.ensure_future(_call(waiting.work, self._db))
@@ -146,15 +158,16 @@ class Writer:
         if error is None:
             waiting.result = task.result()
             waiting.changed = self._db.total_changes > changes
-            await self._db.execute_fetchall("RELEASE work")
+            if not alone:
+                await self._db.execute_fetchall("RELEASE work")
             return
         # SQLite may have rolled the transaction back by itself (sqlite.org/lang_transaction.html, section 3).
         refused = error if isinstance(error, sqlite3.Error) else error.__cause__
         # After damage it does not, but no statement of the transaction works any more.
         if isinstance(refused, sqlite3.Error) and (is_fatal(refused) or not self._db.in_transaction):
             raise refused
-        await self._db.execute_fetchall("ROLLBACK TO work")
-        await self._db.execute_fetchall("RELEASE work")
+        for statement in ("ROLLBACK", "BEGIN IMMEDIATE") if alone else ("ROLLBACK TO work", "RELEASE work"):
+            await self._db.execute_fetchall(statement)
         waiting.error = self._told(error)
 
     def _committed(self) -> None:
@@ -162,6 +175,8 @@ class Writer:
             self.generation += 1
             self.last_commit_at = self._clock()
             self.error = None
+            self._news.set()
+            self._news = asyncio.Event()
         for waiting in self._taken:
             waiting.settle()
         self._taken.clear()

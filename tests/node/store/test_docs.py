@@ -9,6 +9,7 @@ import pytest
 from etlmon.contract.fs import Mount
 from etlmon.contract.node import Event, EventQuery
 from node.store import fs, node
+from tests.node.store.log_batches import batch, put
 from tests.node.store.opened import START, fetch, opened
 from tests.peers import program, run
 
@@ -35,7 +36,7 @@ def test_every_table_and_column_is_documented(tmp_path: Path) -> None:
 @pytest.mark.peer("sqlite3")
 def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -> None:
     queries = re.findall(r"^SELECT .*;$", TEXT, flags=re.MULTILINE)
-    assert len(queries) == 7
+    assert len(queries) == 11
     path, copy = tmp_path / "etlmon.db", tmp_path / "copy.db"
 
     async def scenario() -> str:
@@ -44,6 +45,7 @@ def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -
             event = Event(at=START, domain="fs", key="/", kind="tested", message="hello")
             await database.write(lambda db: fs.record(db, [mount]))
             await database.write(lambda db: node.add_events(db, [event]))
+            await put(database, batch("a line", "another"))
             told = "".join(run(program("sqlite3"), "-readonly", path, query) for query in queries)
             run(program("sqlite3"), path, f".backup {copy}")
             return told + database.node_id
@@ -51,6 +53,8 @@ def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -
     told = asyncio.run(scenario())
     assert "/|93%|ok\n" in told
     assert "2026-11-21T06:00:00.000Z|fs|/|tested|hello\n" in told
+    assert "app|following|2|2026-11-21T06:00:00.000Z|0\n" in told
+    assert "2026-11-21T06:00:00.000Z|a line\n2026-11-21T06:00:00.000Z|another\n" in told
 
     async def restored() -> str:
         async with opened(copy) as database:

@@ -18,6 +18,7 @@ from node.store import fs, node, paths
 from node.store.database import Database
 from node.store.retention import Retention as Keeper
 from node.store.rows import stamp
+from tests.node.store.log_batches import batch, numbered, put
 from tests.node.store.opened import START, after, fetch, opened
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -94,6 +95,51 @@ def test_nought_and_very_long_keep_for_ever(tmp_path: Path, forever: Keep) -> No
         await finish(keeper, after(10**9))
         assert len(await event_seconds(database)) == 50
         assert len(await usage_times(database)) == 50
+
+    with_database(tmp_path / "etlmon.db", scenario)
+
+
+def test_gaps_and_transfers_go_like_events_each_by_its_own_time(tmp_path: Path) -> None:
+    times = [(stamp(after(second)),) for second in range(0, 100, 10)]
+    gap = (
+        "INSERT INTO tail_gaps (owner, at, path, offset, reason, message, seq) VALUES ('x', ?, '/x', 0, 'gone', '', 0)"
+    )
+    entry = (
+        "INSERT INTO xferlog_entries (log_time, remote_host, username, filename, bytes, transfer_time_sec, direction, "
+        "status, service, outcome) VALUES (?, '', '', '', 0, 0, 'upload', 'complete', 'ftp', 'complete')"
+    )
+    unparsed = "INSERT INTO xferlog_unparsed (at, line, reason) VALUES (?, 'x', 'y')"
+
+    async def add(db: aiosqlite.Connection) -> None:
+        for sql in (gap, entry, unparsed):
+            await db.executemany(sql, times)
+
+    async def left(database: Database) -> list[int]:
+        tables = ("tail_gaps", "xferlog_entries", "xferlog_unparsed")
+        counts = [await database.read(fetch, f"SELECT count(*) FROM {table}") for table in tables]  # noqa: S608
+        return [rows[0][0] for rows in counts]
+
+    async def scenario(database: Database) -> None:
+        await database.write(add)
+        young, few = Keep(max_age=Duration(50), max_rows=0), Keep(max_age=Duration(0), max_rows=3)
+        await finish(Keeper(database, Retention(events=young, xferlog_entries=FOR_EVER), HISTORY), after(100))
+        assert await left(database) == [5, 10, 10]
+        await finish(Keeper(database, Retention(events=FOR_EVER, xferlog_entries=young), HISTORY), after(100))
+        assert await left(database) == [5, 5, 5]
+        await finish(Keeper(database, Retention(events=FOR_EVER, xferlog_entries=few), HISTORY), after(100))
+        assert await left(database) == [5, 3, 3]
+        oldest = await database.read(fetch, "SELECT min(log_time) FROM xferlog_entries")
+        assert oldest == [(stamp(after(70)),)]
+
+    with_database(tmp_path / "etlmon.db", scenario)
+
+
+def test_lines_of_logs_go_too(tmp_path: Path) -> None:
+    async def scenario(database: Database) -> None:
+        await put(database, batch(*numbered(300)))
+        keeper = Keeper(database, Retention(log_lines=Keep(max_age=Duration(0), max_rows=10)), HISTORY)
+        await finish(keeper, START)
+        assert await database.read(fetch, "SELECT count(*) FROM log_lines") == [(10,)]
 
     with_database(tmp_path / "etlmon.db", scenario)
 

@@ -387,3 +387,23 @@ def test_the_write_ahead_log_stays_small_under_readers_that_never_pause(tmp_path
 
 
 REWRITE = "INSERT OR REPLACE INTO meta VALUES ('test same', hex(randomblob(300000)))"
+
+
+def test_whoever_waits_for_a_change_hears_of_each_commit_that_changed_something(tmp_path: Path) -> None:
+    async def nothing(_: aiosqlite.Connection) -> None:
+        return
+
+    async def scenario() -> None:
+        async with opened(tmp_path / "etlmon.db") as database:
+            generation = database.generation
+            waiting = [asyncio.create_task(database.changed(generation)) for _ in range(3)]
+            await database.write(nothing)
+            assert not any(task.done() for task in waiting)
+            await database.write(put("a"))
+            assert await asyncio.wait_for(asyncio.gather(*waiting), 5) == [generation + 1] * 3
+            assert await asyncio.wait_for(database.changed(generation), 5) == generation + 1
+            late = asyncio.create_task(database.changed(generation + 1))
+            await database.write(put("b"))
+            assert await asyncio.wait_for(late, 5) == generation + 2
+
+    asyncio.run(scenario())
