@@ -1,9 +1,11 @@
 """The node's process: it opens the store, starts the runner, serves the API, and stops all of it in reverse."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
+import resource
 import socket
 import sys
 import threading
@@ -30,6 +32,9 @@ from node.store.database import Database, StoreError
 
 logger = logging.getLogger(__name__)
 
+MOST_FILES = 65536
+"""Descriptors that the node allows itself, as far as the system does."""
+
 LET_GO_SEC = 0.3
 """How long a cancelled task of the daemon's own may hold up a stop."""
 
@@ -39,6 +44,7 @@ def main(settings: NodeSettings, *, reload: Load | None = None) -> int:
 
     A collector that does not let go, or a thread that hangs, is left behind: the process then ends without it.
     """
+    _allow_many_files()
     loop = asyncio.new_event_loop()
     code = 0
     try:
@@ -53,6 +59,15 @@ def main(settings: NodeSettings, *, reload: Load | None = None) -> int:
         os._exit(code)
     loop.close()
     return code
+
+
+def _allow_many_files() -> None:
+    """Each followed file is held open, and many systems begin a process with 1,024 descriptors at most."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def run(

@@ -5,10 +5,12 @@ from collections.abc import Collection
 import aiosqlite
 
 from node.collector import Registration
-from node.collectors import fs, paths
+from node.collectors import fs, logs, paths, xferlog
 from node.settings import NodeSettings
 from node.store import fs as fs_store
+from node.store import logs as logs_store
 from node.store import paths as paths_store
+from node.store import xferlog as xferlog_store
 
 
 async def _prune_paths(db: aiosqlite.Connection, settings: NodeSettings, kept: Collection[str]) -> None:
@@ -17,8 +19,18 @@ async def _prune_paths(db: aiosqlite.Connection, settings: NodeSettings, kept: C
     await paths_store.end_interrupted(db, [path for path in watched if paths.name_of(path) in kept])
 
 
+async def _prune_logs(db: aiosqlite.Connection, settings: NodeSettings, kept: Collection[str]) -> None:
+    await logs_store.forget(db, [watched.name for watched in settings.logs])
+
+
+async def _prune_xferlog(db: aiosqlite.Connection, settings: NodeSettings, _: Collection[str]) -> None:
+    await xferlog_store.forget(db, settings.xferlog.path, settings.xferlog.root)
+
+
 COLLECTORS: tuple[Registration, ...] = (
     Registration("fs", fs.build, fs_store.record),
+    Registration("logs", logs.build, logs_store.record, _prune_logs),
     Registration("paths", paths.build, paths_store.record, _prune_paths, at_once=paths.SCANS_AT_ONCE),
+    Registration("xferlog", xferlog.build, xferlog_store.record, _prune_xferlog),
 )
 """The domains in the order in which their collectors first run."""
