@@ -81,6 +81,26 @@ class RawAnswer:
 
 def read_answer(address: str, endpoint: Endpoint[A], raw: RawAnswer) -> Answer[A]:
     """What the response means. Raises NodeRefused, NodeIncompatible or NodeGarbage."""
+    node_id = read_node_id(address, raw)
+    not_modified = raw.status == 304
+    if raw.status >= 400 and raw.status not in endpoint.also:
+        raise _refusal(address, endpoint, raw)
+    if not not_modified and raw.status != endpoint.status and raw.status not in endpoint.also:
+        raise NodeGarbage(address, f"{endpoint.path} answered with the unexpected status {raw.status}")
+    return Answer(
+        value=None
+        if not_modified
+        else _decode(address, endpoint.path, raw, endpoint.answer, keep_layout=endpoint.keeps_layout),
+        not_modified=not_modified,
+        etag=raw.headers.get("ETag"),
+        headers=raw.headers,
+        node_id=node_id,
+        elapsed_ms=raw.elapsed_ms,
+    )
+
+
+def read_node_id(address: str, raw: RawAnswer) -> str:
+    """Which node answers. Raises NodeGarbage when it is none, NodeIncompatible when it speaks another version."""
     node_id = raw.headers.get(NODE_ID_HEADER)
     if node_id is None:
         raise _stranger(address, raw)
@@ -89,19 +109,7 @@ def read_answer(address: str, endpoint: Endpoint[A], raw: RawAnswer) -> Answer[A
         raise NodeIncompatible(
             address, f"the node speaks API version {version}, this program {API_VERSION}: update the older of the two"
         )
-    not_modified = raw.status == 304
-    if raw.status >= 400 and raw.status not in endpoint.also:
-        raise _refusal(address, endpoint, raw)
-    if not not_modified and raw.status != endpoint.status and raw.status not in endpoint.also:
-        raise NodeGarbage(address, f"{endpoint.path} answered with the unexpected status {raw.status}")
-    return Answer(
-        value=None if not_modified else _decode(address, endpoint.path, raw, endpoint.answer),
-        not_modified=not_modified,
-        etag=raw.headers.get("ETag"),
-        headers=raw.headers,
-        node_id=node_id,
-        elapsed_ms=raw.elapsed_ms,
-    )
+    return node_id
 
 
 def _stranger(address: str, raw: RawAnswer) -> NodeError:
@@ -113,7 +121,7 @@ def _stranger(address: str, raw: RawAnswer) -> NodeError:
         return NodeGarbage(
             address, f"not an etlmon node answers here, but something before it, with status {raw.status}: a proxy?"
         )
-    kind = _media_type(raw) or "nothing"
+    kind = media_type(raw) or "nothing"
     what = "a web page" if kind == "text/html" else kind
     return NodeGarbage(
         address, f"not an etlmon node: it answers {what} (status {raw.status}); is another program on this port?"
@@ -127,17 +135,18 @@ def _refusal(address: str, endpoint: Endpoint[Any], raw: RawAnswer) -> NodeError
     return NodeRefused(address, raw.status, body)
 
 
-def _decode(address: str, path: str, raw: RawAnswer, type_: type[A]) -> A:
-    kind = _media_type(raw)
+def _decode(address: str, path: str, raw: RawAnswer, type_: type[A], *, keep_layout: bool = False) -> A:
+    kind = media_type(raw)
     if kind != "application/json":
         raise NodeGarbage(address, f"{path} answered {kind or 'no content type'} instead of JSON (status {raw.status})")
     try:
-        return msgspec.json.decode(clean_json(raw.body), type=type_)
+        return msgspec.json.decode(clean_json(raw.body, keep_layout=keep_layout), type=type_)
     except msgspec.ValidationError as error:
         raise NodeGarbage(address, f"{path} answered in another shape than agreed: {clean(str(error))}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NodeGarbage(address, f"{path} answered JSON that does not parse: {clean(str(error))}") from error
 
 
-def _media_type(raw: RawAnswer) -> str:
+def media_type(raw: RawAnswer) -> str:
+    """What the response says it is, without parameters; empty when it does not say."""
     return raw.headers.get("Content-Type", "").partition(";")[0].strip().lower()

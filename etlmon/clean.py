@@ -29,6 +29,7 @@ _HEX = "[0-9a-fA-F]"
 _IN_JSON = re.compile(
     rf"\\u([dD][89abAB]{_HEX}{{2}})\\u([dD][c-fC-F]{_HEX}{{2}})|\\u({_HEX}{{4}})|\\(.)|[{_BEYOND_C0}]", re.DOTALL
 )
+_LAYOUT = frozenset((r"\n", r"\t", r"\u000a", r"\u0009"))
 
 
 def clean(text: str) -> str:
@@ -36,14 +37,19 @@ def clean(text: str) -> str:
     return _HOSTILE.sub(MARK, text)
 
 
-def clean_json(raw: bytes) -> bytes:
+def clean_json(raw: bytes, *, keep_layout: bool = False) -> bytes:
     """A JSON document with every string and key in it cleaned, escaped characters included; the layout stays.
 
-    Raises UnicodeDecodeError when the bytes are not UTF-8. Whether they are JSON is for the decoder to say.
+    With `keep_layout` so do the line feeds and tabs in the strings. Raises UnicodeDecodeError when the bytes are not
+    UTF-8. Whether they are JSON is for the decoder to say.
     """
     if not _SUSPECT.search(raw):
         return raw
-    return _IN_JSON.sub(_shown, raw.decode()).encode()
+    return _IN_JSON.sub(_shown_with_layout if keep_layout else _shown, raw.decode()).encode()
+
+
+def _shown_with_layout(match: re.Match[str]) -> str:
+    return match[0] if match[0].lower() in _LAYOUT else _shown(match)
 
 
 def _shown(match: re.Match[str]) -> str:

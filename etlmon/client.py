@@ -3,8 +3,11 @@
 aiohttp takes 80 ms to import; it is loaded with the first call, not with this module.
 """
 
+import asyncio
+import dataclasses
 import errno
 import time
+from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -20,10 +23,14 @@ from etlmon.answer import (
     NodeTimeout,
     NodeUnreachable,
     RawAnswer,
+    media_type,
     read_answer,
+    read_node_id,
 )
 from etlmon.clean import clean
 from etlmon.contract.endpoint import Endpoint
+from etlmon.contract.errors import ErrorBody
+from etlmon.stream import SILENCE_SEC, Connected, EventParser, Moved, ServerEvent
 
 if TYPE_CHECKING:
     import aiohttp
@@ -62,6 +69,7 @@ class NodeClient:
         self.address = address
         self._given = session
         self._own: aiohttp.ClientSession | None = None
+        self._streams: aiohttp.ClientSession | None = None
         self._timeout = timeout
         self._connect_timeout = connect_timeout
 
@@ -84,10 +92,7 @@ class NodeClient:
 
         Raises NodeError.
         """
-        try:
-            target = parse_address(self.address)
-        except ValueError as error:
-            raise NodeUnreachable(self.address, str(error)) from error
+        target = self._target()
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         if etag is not None:
             headers["If-None-Match"] = etag
@@ -98,22 +103,87 @@ class NodeClient:
         raw = await self._exchange(
             target,
             endpoint.method,
-            endpoint.path.format(**{name: quote(value, safe="") for name, value in path.items()}),
+            _filled(endpoint, path),
             params=_parameters(query),
             headers=headers,
             data=content,
         )
         return read_answer(self.address, endpoint, raw)
 
+    async def follow(
+        self,
+        endpoint: Endpoint[A],
+        *,
+        query: msgspec.Struct | None = None,
+        last_id: str = "",
+        **path: str,
+    ) -> AsyncGenerator[Connected | Moved | ServerEvent, None]:
+        """The events of a stream: Connected, then what comes, until the node ends it. Close it when it is left early.
+
+        `last_id` is that of the last event of an earlier stream, to go on from there. Raises NodeError, also when the
+        connection breaks or is silent for longer than a node ever is. `etlmon.stream.followed` connects again.
+        """
+        import aiohttp
+        from yarl import URL
+
+        target = self._target()
+        headers = {"Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
+        if last_id:
+            headers["Last-Event-ID"] = last_id
+        request = self._stream_session(target).get(
+            URL(target.url + _filled(endpoint, path), encoded=True),
+            params=_parameters(query),
+            headers=headers,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout, sock_read=SILENCE_SEC),
+        )
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await request
+            async with response:
+                async with asyncio.timeout(self._timeout):
+                    node_id = await self._begin(endpoint, response)
+                yield Connected(node_id=node_id)
+                parser = EventParser(self.address, last_id=last_id, keeps_layout=endpoint.keeps_layout)
+                async for chunk in response.content.iter_any():
+                    for event in parser.feed(chunk):
+                        if event.name == "error":
+                            raise NodeRefused(self.address, 400, event.decode(ErrorBody))
+                        last_id = event.id
+                        yield event
+                    if parser.place != last_id:
+                        last_id = parser.place
+                        yield Moved(id=last_id)
+        except aiohttp.SocketTimeoutError as error:
+            raise NodeTimeout(self.address, f"nothing came for {SILENCE_SEC:g} s: is the way to it cut?") from error
+        except aiohttp.ClientPayloadError as error:
+            raise NodeUnreachable(self.address, "the connection broke off") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._error(target, error) from error
+
+    async def _begin(self, endpoint: Endpoint[A], response: "aiohttp.ClientResponse") -> str:
+        """Who streams. Raises NodeError when what comes is no stream."""
+        raw = RawAnswer(status=response.status, headers=_clean_headers(response), body=b"", elapsed_ms=0.0)
+        if response.status == 200 and media_type(raw) == "text/event-stream":
+            return read_node_id(self.address, raw)
+        read_answer(self.address, endpoint, dataclasses.replace(raw, body=await self._read(response)))
+        raise NodeIncompatible(self.address, f"the node does not stream {endpoint.path}: it is older; update it")
+
     async def close(self) -> None:
-        """Close what this client opened. Asking again opens it anew."""
-        if self._own is not None:
-            await self._own.close()
-            self._own = None
+        """Close what this client opened, streams too. Asking again opens it anew."""
+        for session in (self._own, self._streams):
+            if session is not None:
+                await session.close()
+        self._own = self._streams = None
+
+    def _target(self) -> Target:
+        try:
+            return parse_address(self.address)
+        except ValueError as error:
+            raise NodeUnreachable(self.address, str(error)) from error
 
     async def _exchange(self, target: Target, method: str, path: str, **request: Any) -> RawAnswer:
         import aiohttp
-        from multidict import CIMultiDict
         from yarl import URL
 
         url = URL(target.url + path, encoded=True)
@@ -131,7 +201,7 @@ class NodeClient:
             raise self._error(target, error) from error
         return RawAnswer(
             status=response.status,
-            headers=CIMultiDict((clean(name), clean(value)) for name, value in response.headers.items()),
+            headers=_clean_headers(response),
             body=content,
             elapsed_ms=(time.perf_counter() - started) * 1000,
         )
@@ -145,18 +215,17 @@ class NodeClient:
         return bytes(content)
 
     def _session(self, target: Target) -> "aiohttp.ClientSession":
-        import aiohttp
-
         if self._given is not None and target.socket is None:
             return self._given
         if self._own is None:
-            connector = (
-                aiohttp.TCPConnector(limit_per_host=4, keepalive_timeout=75)
-                if target.socket is None
-                else aiohttp.UnixConnector(target.socket, limit=4, keepalive_timeout=75)
-            )
-            self._own = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+            self._own = _new_session(target, connections=4)
         return self._own
+
+    def _stream_session(self, target: Target) -> "aiohttp.ClientSession":
+        """Streams have connections of their own: each keeps one, and questions must not wait for them."""
+        if self._streams is None:
+            self._streams = _new_session(target, connections=0)
+        return self._streams
 
     def _error(self, target: Target, error: Exception) -> NodeError:
         """The one place where what aiohttp and the system raise becomes a NodeError."""
@@ -188,6 +257,29 @@ class NodeClient:
             self.address,
             f"not an etlmon node: it does not speak HTTP ({clean(reason)[:200]}); is another program on this port?",
         )
+
+
+def _new_session(target: Target, *, connections: int) -> "aiohttp.ClientSession":
+    """At most so many connections at a time; 0 is no limit."""
+    import aiohttp
+
+    connector = (
+        aiohttp.TCPConnector(limit_per_host=connections, keepalive_timeout=75)
+        if target.socket is None
+        else aiohttp.UnixConnector(target.socket, limit=connections, keepalive_timeout=75)
+    )
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+
+
+def _clean_headers(response: "aiohttp.ClientResponse") -> Mapping[str, str]:
+    from multidict import CIMultiDict
+
+    return CIMultiDict((clean(name), clean(value)) for name, value in response.headers.items())
+
+
+def _filled(endpoint: Endpoint[Any], path: Mapping[str, str]) -> str:
+    """The endpoint's path with these values in its braces; they cannot leave their place."""
+    return endpoint.path.format(**{name: quote(value, safe="") for name, value in path.items()})
 
 
 def _parameters(query: msgspec.Struct | None) -> dict[str, str]:

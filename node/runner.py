@@ -113,6 +113,9 @@ class Runner:
             del self._lives[name]
 
     async def _commit(self, registration: Registration, reading: Reading[Any]) -> bool:
+        if reading.unchanged and not reading.events:
+            return True
+
         async def work(db: aiosqlite.Connection) -> None:
             await registration.record(db, reading.rows)
             if reading.events:

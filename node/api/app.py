@@ -1,6 +1,7 @@
 """The node's HTTP server: each endpoint of the contract with its handler, and what holds for all of them."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -27,10 +28,13 @@ def build_app(context: ApiContext) -> web.Application:
     app = web.Application(middlewares=[_edge(context)], client_max_size=BODY_LIMIT)
     app.on_response_prepare.append(_stamp(context))
     answers = Answers(lambda: context.database.generation)
+    app.on_shutdown.append(_end_streams(context))
     for route in ROUTES:
-        app.router.add_route(route.endpoint.method, route.endpoint.path, _serve(context, route, answers))
+        # Whatever stands between two slashes; by itself aiohttp would take no braces.
+        path = re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", route.endpoint.path)
+        app.router.add_route(route.endpoint.method, path, _serve(context, route, answers))
         if not route.endpoint.is_command:
-            app.router.add_route("HEAD", route.endpoint.path, _serve(context, route, answers))
+            app.router.add_route("HEAD", path, _serve(context, route, answers))
     docs.add_routes(app.router)
     return app
 
@@ -68,6 +72,13 @@ def _stamp(context: ApiContext) -> Callable[[web.Request, web.StreamResponse], A
     return stamp
 
 
+def _end_streams(context: ApiContext) -> Callable[[web.Application], Awaitable[None]]:
+    async def end(_: web.Application) -> None:
+        context.followers.close()
+
+    return end
+
+
 def _check_host(context: ApiContext, request: web.Request) -> None:
     """Raises Forbidden when the request was sent to a name this node does not go by."""
     peer = peer_of(request)
@@ -91,6 +102,8 @@ def _serve(context: ApiContext, route: Route, answers: Answers) -> Serve:
         async def make() -> Encoded:
             return await _answer(context, route, request)
 
+        if route.stream is not None and request.query.get("follow") == "true":
+            return await route.stream(await _asked(context, route, request), request)
         answer = answers.given(request.path_qs) if route.cached else None
         if answer is None:
             async with asyncio.timeout(QUERY_SEC):
@@ -103,14 +116,19 @@ def _serve(context: ApiContext, route: Route, answers: Answers) -> Serve:
     return command if endpoint.is_command else query
 
 
-async def _answer(context: ApiContext, route: Route, request: web.Request) -> Encoded:
-    asked = Request(
+async def _asked(context: ApiContext, route: Route, request: web.Request) -> Request[object]:
+    return Request(
         context=context,
         caller=identify(request, peer_of(request), context.settings.security),
         params=await _params(route.endpoint, request),
-        path=route.endpoint.path,
+        path=request.rel_url.raw_path,
         status=route.endpoint.status,
+        path_params=dict(request.match_info),
     )
+
+
+async def _answer(context: ApiContext, route: Route, request: web.Request) -> Encoded:
+    asked = await _asked(context, route, request)
     value = await route.handler(asked)
     return Encoded(encode(value), asked.status, asked.headers)
 

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from etlmon.contract.node import Health, Reloaded
 from node import health
+from node.api.logs_search import Searches
+from node.api.logs_stream import Followers
 from node.api.lookups import Lookups
 from node.clock import Clock
 from node.commands.act import Acts
@@ -35,12 +37,16 @@ class ApiContext:
     problems: Sequence[str] = ()
     monotonic: Callable[[], float] = time.monotonic
     acts: Acts = field(init=False)
+    followers: Followers = field(init=False)
+    searches: Searches = field(init=False)
     lookups: Lookups = field(default_factory=Lookups)
     _began_sec: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._began_sec = self.monotonic()
         self.acts = Acts(self.database, self.clock)
+        self.searches = Searches(self.database)
+        self.followers = Followers(self.database, self.searches)
 
     @property
     def node_name(self) -> str:

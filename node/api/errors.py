@@ -68,7 +68,11 @@ async def answer_or_error(request: web.Request, handler: Serve) -> web.StreamRes
     try:
         return await handler(request)
     except Exception as error:
-        return error_response(error, request)
+        response = error_response(error, request)
+        if request.writer.output_size and request.transport is not None:
+            # A stream that has begun cannot become another answer: it breaks off.
+            request.transport.abort()
+        return response
 
 
 def malformed(message: str) -> web.Response:

@@ -1,5 +1,6 @@
 """The API describes itself: OpenAPI 3.1 (spec.openapis.org/oas/v3.1.1), made from the contract's endpoints."""
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
@@ -19,6 +20,8 @@ Json = dict[str, Any]
 EVERYWHERE = (400, 403, 500)
 READING = (503, 504)
 JSON = "application/json"
+EVENTS = "text/event-stream"
+_IN_PATH = re.compile(r"\{(\w+)\}")
 _REF = "#/components/schemas/{name}"
 
 
@@ -65,6 +68,25 @@ def document(routes: Iterable[Route]) -> Json:
     }
 
 
+_STREAM = (
+    "With `follow=true` the answer is a stream of server-sent events that goes on until the client or the node ends "
+    "it. `line`: a line as in the list, its id as the event's `id`. `gap`: something may be missing here. `rotated`: "
+    "`{path, inode}` of the new file. `skipped`: `{count}` lines were left out, because they are deleted or the reader "
+    "was too slow. `error`: the stream ends, the data says why. `Last-Event-ID` takes up an earlier stream where it "
+    "broke off. A comment comes when nothing else did for 15 s."
+)
+
+_EVENT: Json = {
+    "description": "one event",
+    "type": "object",
+    "properties": {
+        "event": {"type": "string"},
+        "id": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": JSON},
+    },
+    "required": ["event", "data"],
+}
+
 _HEADERS: Mapping[str, Json] = {
     NODE_ID_HEADER: {"description": "who answers: the node's id", "schema": {"type": "string"}},
     API_VERSION_HEADER: {"description": "the API version the node speaks", "schema": {"type": "string"}},
@@ -83,7 +105,7 @@ def _tag(route: Route) -> str:
 
 def _operation(route: Route, schema_of: Mapping[str, Json]) -> Json:
     endpoint = route.endpoint
-    words = endpoint.path.removeprefix("/api/v1").replace("/", " ").replace(".", " ").replace("-", " ").split()
+    words = re.sub(r"[^A-Za-z0-9]+", " ", endpoint.path.removeprefix("/api/v1")).split()
     operation: Json = {
         "operationId": "_".join(
             [endpoint.method.lower(), *([] if endpoint.path.startswith("/api") else ["probe"]), *words]
@@ -92,8 +114,12 @@ def _operation(route: Route, schema_of: Mapping[str, Json]) -> Json:
         "summary": endpoint.summary,
         "responses": _responses(endpoint, schema_of),
     }
-    if endpoint.query is not None:
-        operation["parameters"] = _parameters(endpoint.query)
+    if route.stream is not None:
+        operation["description"] = _STREAM
+        operation["responses"][str(endpoint.status)]["content"][EVENTS] = {"schema": _EVENT}
+    in_path = [_in_path(name) for name in _IN_PATH.findall(endpoint.path)]
+    if in_path or endpoint.query is not None:
+        operation["parameters"] = [*in_path, *(_parameters(endpoint.query) if endpoint.query is not None else ())]
     if endpoint.body is not None:
         operation["requestBody"] = {
             "required": any(field.required for field in msgspec.structs.fields(endpoint.body)),
@@ -151,6 +177,10 @@ def _failure(status: int) -> Json:
             }
         },
     }
+
+
+def _in_path(name: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 
 
 def _parameters(query: type[msgspec.Struct]) -> list[Json]:

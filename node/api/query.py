@@ -28,6 +28,7 @@ _WORDS = {
     "object": "an object",
     "null": "null",
 }
+_TRUTH = {"true": True, "false": False}
 _UNKNOWN = re.compile(r"unknown field `(.*)`")
 
 
@@ -39,7 +40,7 @@ def read_query(request: web.BaseRequest, type_: type[msgspec.Struct]) -> msgspec
             raise BadRequest(f"the parameter {name} is given twice; give it once", field=name)
         if "�" in value or "�" in name:
             raise BadRequest(f"the parameter {name} is not UTF-8", field=name)
-        values[name] = int(value) if name in _integers(type_) and _INTEGER.fullmatch(value) else value
+        values[name] = _value(name, value, type_)
     known = type_.__struct_fields__
     for name in values:
         if name not in known:
@@ -53,6 +54,15 @@ def read_query(request: web.BaseRequest, type_: type[msgspec.Struct]) -> msgspec
         raise _bad("parameter", error) from error
     times = {name: _utc(value) for name in values if isinstance(value := getattr(params, name), datetime)}
     return msgspec.structs.replace(params, **times) if times else params
+
+
+def _value(name: str, text: str, type_: type[msgspec.Struct]) -> Any:
+    """The text as the field's type, where it reads as one."""
+    if name in _holding(type_, msgspec.inspect.IntType) and _INTEGER.fullmatch(text):
+        return int(text)
+    if name in _holding(type_, msgspec.inspect.BoolType):
+        return _TRUTH.get(text, text)
+    return text
 
 
 def _utc(moment: datetime) -> datetime:
@@ -135,19 +145,19 @@ def _those(known: tuple[str, ...]) -> str:
 
 
 @lru_cache
-def _integers(type_: type[msgspec.Struct]) -> frozenset[str]:
-    """The fields that hold an integer, or may."""
+def _holding(type_: type[msgspec.Struct], kind: type[msgspec.inspect.Type]) -> frozenset[str]:
+    """The fields that hold a value of this kind, or may."""
     info = msgspec.inspect.type_info(type_)
     assert isinstance(info, msgspec.inspect.StructType)  # noqa: S101 - tells the type checker
-    return frozenset(field.name for field in info.fields if _holds_integer(field.type))
+    return frozenset(field.name for field in info.fields if _holds(field.type, kind))
 
 
-def _holds_integer(type_: msgspec.inspect.Type) -> bool:
+def _holds(type_: msgspec.inspect.Type, kind: type[msgspec.inspect.Type]) -> bool:
     if isinstance(type_, msgspec.inspect.Metadata):
-        return _holds_integer(type_.type)
+        return _holds(type_.type, kind)
     if isinstance(type_, msgspec.inspect.UnionType):
-        return any(map(_holds_integer, type_.types))
-    return isinstance(type_, msgspec.inspect.IntType)
+        return any(_holds(one, kind) for one in type_.types)
+    return isinstance(type_, kind)
 
 
 @lru_cache

@@ -1,11 +1,12 @@
 """What a handler is given: the decoded request, and a place for the answer's headers."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
+from aiohttp import web
 
 from etlmon.contract.endpoint import Endpoint, Page, RowPage
 from node.api.context import ApiContext
@@ -31,7 +32,8 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Request(Generic[Params]):
     """One request. `params` is what was asked for: the query of a GET, the body of a command.
 
-    What a handler puts into `headers` goes out with its answer; `status` is the endpoint's unless it is changed.
+    `path` is the path as it was asked for, `path_params` what stood in the braces of the endpoint's, decoded. What a
+    handler puts into `headers` goes out with its answer; `status` is the endpoint's unless it is changed.
     """
 
     context: ApiContext
@@ -39,10 +41,12 @@ class Request(Generic[Params]):
     params: Params
     path: str
     status: int
+    path_params: Mapping[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
 
 
 Handler = Callable[[Request[Any]], Awaitable[Any]]
+Stream = Callable[[Request[Any], web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,14 @@ class Route:
     """An endpoint and who answers it.
 
     With `cached` an answer is given again until the database commits something new: for what is read from the store
-    alone, and is the same for every caller.
+    alone, and is the same for every caller. `stream` answers instead when the query says `follow`: with events, for as
+    long as the client listens.
     """
 
     endpoint: Endpoint[Any]
     handler: Handler
     cached: bool = False
+    stream: Stream | None = None
 
 
 def state_page(request: Request[Page], total: int) -> None:

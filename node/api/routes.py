@@ -1,9 +1,11 @@
 """Every endpoint this node serves, and who answers it."""
 
 from etlmon.contract import fs as fs_contract
+from etlmon.contract import logs as logs_contract
 from etlmon.contract import node as node_contract
 from etlmon.contract import paths as paths_contract
-from node.api import admin, fs, node, openapi, paths
+from etlmon.contract import xferlog as xferlog_contract
+from node.api import admin, fs, logs, node, openapi, paths, xferlog
 from node.api.request import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -13,10 +15,20 @@ ROUTES: tuple[Route, ...] = (
     Route(fs_contract.FS, fs.list_mounts, cached=True),
     Route(fs_contract.FS_HISTORY, fs.history, cached=True),
     Route(fs_contract.FS_HOLDERS, fs.holders),
+    Route(logs_contract.LOGS, logs.list_logs, cached=True),
+    Route(logs_contract.LOG, logs.lines, stream=logs.follow),
+    Route(logs_contract.LOG_GAPS, logs.list_gaps, cached=True),
+    Route(logs_contract.LOG_PAUSE, logs.pause),
+    Route(logs_contract.LOG_RESUME, logs.resume),
     Route(paths_contract.PATHS, paths.list_paths, cached=True),
     Route(paths_contract.PATH_HISTORY, paths.history, cached=True),
     Route(paths_contract.PATH_TOP, paths.top, cached=True),
     Route(paths_contract.PATH_SCAN, paths.scan),
+    Route(xferlog_contract.XFERLOG, xferlog.list_transfers, cached=True),
+    Route(xferlog_contract.XFERLOG_SUMMARY, xferlog.summary, cached=True),
+    Route(xferlog_contract.XFERLOG_SOURCE, xferlog.source, cached=True),
+    Route(xferlog_contract.XFERLOG_UNPARSED, xferlog.list_unparsed, cached=True),
+    Route(xferlog_contract.XFERLOG_FINDINGS, xferlog.list_findings, cached=True),
     Route(node_contract.EVENTS, node.list_events, cached=True),
     Route(node_contract.AUDIT, node.list_audit, cached=True),
     Route(node_contract.RELOAD, admin.reload),

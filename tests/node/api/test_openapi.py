@@ -13,16 +13,18 @@ import pytest
 from openapi_spec_validator import validate
 
 from etlmon.contract.fs import FS
+from etlmon.contract.logs import LOG
 from etlmon.contract.node import EVENTS, Event
 from etlmon.contract.paths import PATH_TOP, PATHS
 from node.api.openapi import document
 from node.api.routes import ROUTES
 from node.collectors import COLLECTORS
 from node.commands import act
-from node.settings import NodeSettings, WatchedPath
+from node.settings import NodeSettings, WatchedLog, WatchedPath
 from node.store.paths import PathScan
 from tests.fakes.nodes import ENDPOINTS
-from tests.serving import AT, serving
+from tests.node.store.log_batches import batch, numbered, put
+from tests.serving import AT, Serving, serving
 
 EXAMPLES = int(os.environ.get("ETLMON_SCHEMATHESIS_EXAMPLES", "12"))
 """Per operation. 1,300 make more than 10,000 requests, in about two minutes."""
@@ -58,9 +60,21 @@ def test_an_endpoint_s_example_status_errors_and_parameters_are_in_the_document(
     assert {str(status) for status in (400, 403, 500, *endpoint.errors, *endpoint.also)} <= set(responses)
     assert set(endpoint.headers) <= set(responses[str(endpoint.status)]["headers"])
     parameters = {parameter["name"]: parameter for parameter in operation.get("parameters", [])}
-    assert set(parameters) == set(endpoint.query.__struct_fields__ if endpoint.query else ())
+    in_path = set(re.findall(r"{(\w+)}", endpoint.path))
+    assert {name for name, parameter in parameters.items() if parameter["in"] == "path"} == in_path
+    assert set(parameters) == {*in_path, *(endpoint.query.__struct_fields__ if endpoint.query else ())}
     assert all("null" not in json.dumps(parameter) for parameter in parameters.values())
     assert ("requestBody" in operation) == (endpoint.body is not None)
+
+
+def test_what_can_be_followed_says_so() -> None:
+    streams = {route.endpoint.path for route in ROUTES if route.stream is not None}
+    assert streams == {LOG.path}
+    for path, item in described()["paths"].items():
+        for operation in item.values():
+            contents = [response.get("content", {}) for response in operation["responses"].values()]
+            assert any("text/event-stream" in content for content in contents) == (path in streams)
+            assert ("server-sent events" in operation.get("description", "")) == (path in streams)
 
 
 def test_the_served_document_is_this_one(tmp_path: Path) -> None:
@@ -72,17 +86,40 @@ def test_the_served_document_is_this_one(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+TESTER = """
+# What may not be asked together, and what is no regular expression, no schema can say.
+[[operations]]
+include-path = "/api/v1/logs/{name}"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", 400, 404, "5xx"]
+"""
+
+
+async def _end_streams(node: Serving) -> None:
+    """The tester reads each answer to its end, so streams have to have one."""
+    while True:
+        await asyncio.sleep(0.05)
+        for channel in list(node.context.followers._channels.values()):
+            channel.end()
+
+
 def test_generated_requests_are_all_answered_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """schemathesis asks the served node what the document allows and what it forbids."""
     monkeypatch.setattr(act, "COMMANDS_PER_MINUTE", 10**6)
-    settings = NodeSettings(paths=(WatchedPath(path=str(tmp_path), name="landing"),))
+    watched = tuple(WatchedLog(name=name, path="/var/log/app.log") for name in ("app", "a/b 한", "new"))
+    settings = NodeSettings(paths=(WatchedPath(path=str(tmp_path), name="landing"),), logs=watched)
     scanners = [registration for registration in COLLECTORS if registration.domain == "paths"]
 
     async def main() -> tuple[int | None, str]:
         async with serving(tmp_path, settings, registrations=scanners) as node:
             await node.put_mounts(FS.example[0], msgspec.structs.replace(FS.example[0], mount_point="/\x1b[31m\x00 한"))
             await node.put_paths(*(PathScan(stats=row, top=PATH_TOP.example) for row in PATHS.example))
+            for log in watched[:2]:
+                await put(
+                    node.database, batch("\x1b[31m\x00", "ERROR 한", *numbered(50), name=log.name, severities={1: 3})
+                )
+            ending = asyncio.create_task(_end_streams(node))
             await node.put_events(*EVENTS.example, Event(at=AT, domain="x", key="\x07", kind="k", message="\u202e"))
+            (tmp_path / "schemathesis.toml").write_text(TESTER)
             command = (
                 *("run", f"{node.url}/api/v1/openapi.json", "--mode=all", "--checks=all", f"--max-examples={EXAMPLES}"),
                 *("--generation-database=none", "--no-color", "--request-timeout=20", "--suppress-health-check=all"),
@@ -94,6 +131,7 @@ def test_generated_requests_are_all_answered_as_documented(tmp_path: Path, monke
                 cwd=tmp_path,
             )
             output, _ = await asyncio.wait_for(tester.communicate(), 3000)
+            ending.cancel()
             return tester.returncode, output.decode()
 
     code, report = asyncio.run(main())
