@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Byte code is kept beside the sources: without it every start compiles them again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check bench node ui screenshot clean
+.PHONY: help demo test torture check bench node ui screenshot clean
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -22,6 +22,9 @@ demo: $(READY)  ## this host as a node with generated ETL activity, the terminal
 
 test: $(READY)  ## all tests
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+torture: $(READY)  ## a node killed 200 times while a log grows and rotates: every line once? ARGS=20 for fewer
+	@$(BIN)/python -m tests.torture.kills $(ARGS)
 
 check: $(READY)  ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

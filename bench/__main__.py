@@ -13,10 +13,12 @@ from bench.figure import Figure
 
 MODULES = {
     "bench.node_cost": ("P1", "P2", "P7"),
+    "bench.tail": ("P3",),
     "bench.walk": ("P4", "P4b"),
     "bench.api": ("P5",),
     "bench.ui": ("P6", "P6b"),
     "bench.widgets": ("P6b",),
+    "bench.logview": ("P6c",),
 }
 
 

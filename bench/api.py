@@ -1,4 +1,5 @@
-"""P5: how long a GET takes, for one client and for a hundred, on an idle node and while it scans 200,000 files.
+"""P5: how long a GET takes, for one client and for a hundred, on an idle node and on one that scans 200,000 files and
+follows a log of 500 lines a second.
 
 `wrk` asks, all out (each client again at once) and paced (each client once a second, as a UI polls). Beside it stands
 node_exporter, asked for its metrics in the same way.
@@ -18,13 +19,16 @@ from pathlib import Path
 
 from bench.figure import Figure
 from bench.processes import free_port, program
+from tests.torture.following import writer
 
 EXPORTER = "prometheus-node-exporter"
 CLIENTS = 100
 ROUNDS = 3
 SECONDS = 1
 DIRECTORIES, FILES = 2000, 100
-QUESTIONS = ("/api/v1/fs", "/api/v1/paths", "/api/v1/health")
+LINES_PER_SEC = 500
+LOG = "app.log"
+QUESTIONS = ("/api/v1/fs", "/api/v1/paths", "/api/v1/health", "/api/v1/logs")
 
 PACED = "function delay() return math.random(0, 2000) end"
 _LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)\s*$", re.MULTILINE)
@@ -58,11 +62,11 @@ def run() -> list[Figure]:
         paced.write_text(PACED)
         one, all_out, polling = Load(1), Load(CLIENTS), Load(CLIENTS, paced)
         peers = _peers((one, all_out, polling))
-        with _node(scratch, scan=False) as node:
+        with _node(scratch, busy=False) as node:
             idle, many = _slowest(node, one), _slowest(node, all_out)
-        with _node(scratch, scan=True) as node:
+        with _node(scratch, busy=True) as node, writer(scratch / LOG, LINES_PER_SEC):
             scanning, polled = _slowest(node, all_out), _slowest(node, polling)
-    busy = f"while {DIRECTORIES * FILES:,} files are scanned"
+    busy = f"{LINES_PER_SEC} lines/s while {DIRECTORIES * FILES:,} files are scanned"
     return [
         _figure("a GET, one client, idle node, median", idle, "median", 5, peers.get(one)),
         _figure(f"a GET, {CLIENTS} clients all out, idle node, p99", many, "p99", 25, peers.get(all_out)),
@@ -112,9 +116,9 @@ def _wrk(url: str, load: Load, seconds: int) -> Latency:
 
 
 @contextlib.contextmanager
-def _node(scratch: Path, *, scan: bool) -> Iterator[str]:
+def _node(scratch: Path, *, busy: bool) -> Iterator[str]:
     lines = [f"node: {{db_path: {scratch / 'etlmon.db'}}}"]
-    if scan:
+    if busy:
         tree = scratch / "tree"
         for directory in range(DIRECTORIES):
             (tree / f"{directory:04d}").mkdir(parents=True)
@@ -122,6 +126,7 @@ def _node(scratch: Path, *, scan: bool) -> Iterator[str]:
                 (tree / f"{directory:04d}" / f"{file}.csv").touch()
         # A scan takes longer than the interval, so there is always one under way.
         lines += ["paths:", f"  - {{path: {tree}, scan_interval: 100ms}}"]
+        lines += ["logs:", f"  - {{name: app, path: {scratch / LOG}}}"]
     config = scratch / "node.yaml"
     config.write_text("\n".join([*lines, ""]))
     port = free_port()

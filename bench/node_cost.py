@@ -1,7 +1,8 @@
 """What a node costs its host: memory (P1), processor (P2) and the wait for its first answer (P7).
 
-The peer is Prometheus' node_exporter, which reads the same mounts. By default the node settles for some seconds;
-ETLMON_BENCH_LONG=1 takes half an hour: memory after 5 minutes and again after 30, the processor in between.
+The node watches mounts, paths, logs and an FTP server's log. It is looked at twice: while its logs are silent (P2), and
+while they grow (P1). The peer is Prometheus' node_exporter, which reads the same mounts. By default the node settles
+for some seconds; ETLMON_BENCH_LONG=1 takes an hour: after 5 minutes silent for 25, and with growing logs for 25 more.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,9 +21,12 @@ from pathlib import Path
 
 from bench.figure import Figure
 from bench.processes import Memory, answers, cpu_sec, free_port, memory, program
+from tests.torture.following import writer
 
 ROUNDS = 5
-MOUNTS = PATHS = 5
+MOUNTS = PATHS = LOGS = 5
+LINES_PER_SEC = 500 / LOGS
+TRANSFERS_PER_SEC = 10
 FILES_PER_PATH = 2000
 SCRAPE_SEC = 15.0
 SAMPLE_SEC = 0.25
@@ -33,6 +38,41 @@ def run() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="etlmon-bench-") as scratch, _mounts(Path(scratch)) as mounts:
         config = _configure(Path(scratch))
         return [*_cost(config, mounts), _start(config)]
+
+
+def _logs(scratch: Path) -> list[Path]:
+    return [scratch / f"app{number}.log" for number in range(LOGS)]
+
+
+def _xferlog(scratch: Path) -> Path:
+    return scratch / "vsftpd.log"
+
+
+@contextlib.contextmanager
+def _traffic(scratch: Path) -> Iterator[None]:
+    """Logs that grow, LINES_PER_SEC each, and an FTP server that is at work."""
+    stop = threading.Event()
+    transfers = threading.Thread(target=_transfer, args=(_xferlog(scratch), stop))
+    with ExitStack() as stack:
+        for log in _logs(scratch):
+            stack.enter_context(writer(log, LINES_PER_SEC))
+        transfers.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            transfers.join()
+
+
+def _transfer(log: Path, stop: threading.Event) -> None:
+    number = 0
+    with log.open("a", buffering=1) as file:
+        while not stop.wait(1 / TRANSFERS_PER_SEC):
+            number += 1
+            file.write(
+                f"{time.asctime()} [pid 4711] [etl] OK UPLOAD: "
+                f'Client "127.0.0.1", "/in/sales_{number}.csv", 4096 bytes, 812.50Kbyte/sec\n'
+            )
 
 
 @contextlib.contextmanager
@@ -59,6 +99,12 @@ def _configure(scratch: Path) -> Path:
         for file in range(FILES_PER_PATH):
             (directory / f"{file}.csv").touch()
         lines.append(f"  - path: {directory}")
+    lines.append("logs:")
+    for log in _logs(scratch):
+        log.touch()
+        lines.append(f"  - {{name: {log.stem}, path: {log}}}")
+    _xferlog(scratch).touch()
+    lines.append(f"xferlog: {{path: {_xferlog(scratch)}}}")
     config = scratch / "node.yaml"
     config.write_text("\n".join([f"node: {{db_path: {scratch / 'etlmon.db'}}}", *lines, ""]))
     return config
@@ -96,8 +142,8 @@ def _start(config: Path) -> Figure:
 class Course:
     """One program while it was watched, all in MiB but the last.
 
-    `usual` and `unshared` are medians with the children alive at the moment, `most` is the largest sum from the start
-    on, scans included; `growth` is of the program alone, for children come and go; `percent` is of one core.
+    `usual` and `unshared` are medians with the children alive at the moment, `most` is the largest sum, scans included;
+    `growth` is of the program alone, for children come and go; `percent` is of one core.
     """
 
     usual: float
@@ -110,54 +156,69 @@ class Course:
 def _cost(config: Path, mounts: int) -> list[Figure]:
     long = os.environ.get("ETLMON_BENCH_LONG") == "1"
     settle_sec, watch_sec = (300.0, 1500.0) if long else (8.0, 30.0)
-    node, exporters = _watch(config, settle_sec, watch_sec)
-    own = f"{mounts} mounts more than the host has, {PATHS} paths of {FILES_PER_PATH:,} files"
+    (quiet, quiet_exporter), (busy, busy_exporter) = _watch(config, settle_sec, watch_sec)
+    own = f"{mounts} mounts more than the host has, {PATHS} paths of {FILES_PER_PATH:,} files, {LOGS} logs, an xferlog"
+    traffic = f"{LINES_PER_SEC * LOGS:.0f} lines/s, {TRANSFERS_PER_SEC} transfers/s"
     over = f"over {watch_sec:g} s" + ("" if long else "; ETLMON_BENCH_LONG=1 for 25 minutes")
 
     def memory_figure(what: str, pick: Callable[[Course], float], note: str, budget: float | None = None) -> Figure:
-        peers = tuple(("node_exporter", pick(course)) for course in exporters)
-        return Figure(id="P1", what=what, measured=pick(node), unit="MiB", budget=budget, peers=peers, note=note)
+        peers = (("node_exporter", pick(busy_exporter)),) if busy_exporter else ()
+        return Figure(id="P1", what=what, measured=pick(busy), unit="MiB", budget=budget, peers=peers, note=note)
+
+    def processor_figure(what: str, node: Course, exporter: Course | None, budget: float | None = None) -> Figure:
+        peers = (("node_exporter", exporter.percent),) if exporter else ()
+        note = f"over {watch_sec:g} s with children; each asked every {SCRAPE_SEC:g} s"
+        return Figure(
+            id="P2", what=what, measured=node.percent, unit="% of a core", budget=budget, peers=peers, note=note
+        )
 
     return [
-        memory_figure("resident memory of a node", lambda course: course.usual, f"median {over}; {own}", 50),
+        memory_figure("resident memory of a node", lambda course: course.usual, f"median {over}; {own}; {traffic}", 50),
         memory_figure("of it, what nobody shares", lambda course: course.unshared, f"median {over}"),
-        memory_figure("at most, with the children that scan", lambda course: course.most, "from the start on"),
+        memory_figure("at most, with the children that scan", lambda course: course.most, over),
         memory_figure("growth of its own resident memory", lambda course: course.growth, over),
-        Figure(
-            id="P2",
-            what="processor time of a node at default intervals",
-            measured=node.percent,
-            unit="% of a core",
-            budget=0.5,
-            peers=tuple(("node_exporter", course.percent) for course in exporters),
-            note=f"over {watch_sec:g} s with children; each asked every {SCRAPE_SEC:g} s",
-        ),
+        processor_figure("processor time of a node at default intervals, its logs silent", quiet, quiet_exporter, 0.5),
+        processor_figure(f"the same with {traffic}", busy, busy_exporter),
     ]
 
 
-def _watch(config: Path, settle_sec: float, watch_sec: float) -> tuple[Course, list[Course]]:
-    """The node's course, and that of the exporter where there is one, run and asked side by side."""
+Courses = tuple[Course, Course | None]
+
+
+def _watch(config: Path, settle_sec: float, watch_sec: float) -> tuple[Courses, Courses]:
+    """The courses of the node and of the exporter where there is one, run and asked side by side.
+
+    First while the logs are silent, then while they grow.
+    """
     with ExitStack() as programs:
         ports = free_port(), free_port()
         pids, urls = [programs.enter_context(_node(config, ports[0]))[0]], [f"http://127.0.0.1:{ports[0]}/api/v1/fs"]
         if shutil.which(EXPORTER):
             pids.append(programs.enter_context(_exporter(ports[1]))[0])
             urls.append(f"http://127.0.0.1:{ports[1]}/metrics")
-        first = _ask_for(settle_sec, urls, pids)
-        before, began = [(memory(pid, with_children=False).rss_bytes, cpu_sec(pid)) for pid in pids], time.monotonic()
-        then = _ask_for(watch_sec, urls, pids)
-        wall_sec = time.monotonic() - began
-        courses = [
-            Course(
-                usual=statistics.median(sample.rss_bytes for sample in then[pid]) / MIB,
-                unshared=statistics.median(sample.uss_bytes for sample in then[pid]) / MIB,
-                most=max(sample.rss_bytes for sample in first[pid] + then[pid]) / MIB,
-                growth=(memory(pid, with_children=False).rss_bytes - rss) / MIB,
-                percent=100 * (cpu_sec(pid) - cpu) / wall_sec,
-            )
-            for pid, (rss, cpu) in zip(pids, before, strict=True)
-        ]
-    return courses[0], courses[1:]
+        _ask_for(settle_sec, urls, pids)
+        quiet = _course(watch_sec, urls, pids)
+        with _traffic(config.parent):
+            _ask_for(settle_sec, urls, pids)
+            busy = _course(watch_sec, urls, pids)
+    return quiet, busy
+
+
+def _course(watch_sec: float, urls: list[str], pids: list[int]) -> Courses:
+    before, began = [(memory(pid, with_children=False).rss_bytes, cpu_sec(pid)) for pid in pids], time.monotonic()
+    samples = _ask_for(watch_sec, urls, pids)
+    wall_sec = time.monotonic() - began
+    node, *exporter = [
+        Course(
+            usual=statistics.median(sample.rss_bytes for sample in samples[pid]) / MIB,
+            unshared=statistics.median(sample.uss_bytes for sample in samples[pid]) / MIB,
+            most=max(sample.rss_bytes for sample in samples[pid]) / MIB,
+            growth=(memory(pid, with_children=False).rss_bytes - rss) / MIB,
+            percent=100 * (cpu_sec(pid) - cpu) / wall_sec,
+        )
+        for pid, (rss, cpu) in zip(pids, before, strict=True)
+    ]
+    return node, next(iter(exporter), None)
 
 
 def _ask_for(seconds: float, urls: list[str], pids: list[int]) -> dict[int, list[Memory]]:

@@ -31,6 +31,15 @@ node:
   db_path: {root}/etlmon.db
 refresh:
   disk: 2s
+logs:
+  - name: app
+    path: {root}/etl/log/app.log
+    start: beginning
+    timestamp: "%Y-%m-%d %H:%M:%S,%f"
+    multiline: {{start: '^[0-9]{{4}}-'}}
+  - {{name: jobs, path: {root}/etl/log/jobs.log, start: beginning, timestamp: iso}}
+xferlog:
+  path: {root}/etl/log/vsftpd.log
 paths:
   - {{path: {root}/etl/landing, name: landing, scan_interval: 2s, sizes: true}}
   - {{path: {root}/etl/staging, name: staging, scan_interval: 2s, sizes: true}}

@@ -1,7 +1,7 @@
 """A small ETL to look at: files arrive under a temporary name, become ready, are loaded, archived or rejected.
 
 `python -m etlmon.demo_etl DIRECTORY` works below DIRECTORY until its standard input closes, so that it never outlives
-whoever started it. It keeps at most a few hundred small files.
+whoever started it. It keeps at most a few hundred small files, and logs of what it does in DIRECTORY/log.
 """
 
 import random
@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-FEEDS = ("sales", "stock", "clicks", "정산")
+from etlmon.demo_logs import FEEDS, DemoLogs, write_past
+
 FOLDERS = ("landing", "staging", "archive", "rejected")
 TICK_SEC = 0.25
 ARRIVAL_CHANCE = 0.6
@@ -35,6 +36,7 @@ class Etl:
     def __init__(self, root: Path, chance: random.Random) -> None:
         self.root = root
         self.chance = chance
+        self.logs = DemoLogs(root / "log", chance)
         self.serial = 0
 
     def step(self) -> None:
@@ -43,6 +45,7 @@ class Etl:
             self._arrive()
         self._load()
         self._prune()
+        self.logs.idle()
 
     def _arrive(self) -> None:
         self.serial += 1
@@ -51,18 +54,22 @@ class Etl:
 
     def _finish_arrivals(self) -> None:
         for part in self._some("landing", "*.part", share=0.25):
-            part.rename(part.with_suffix(""))
+            ready = part.rename(part.with_suffix(""))
+            self.logs.uploaded(ready.name, ready.stat().st_size)
 
     def _load(self) -> None:
         for ready in self._some("landing", "*.csv", share=0.2):
             if self.chance.random() < REJECT_CHANCE:
                 ready.rename(self.root / "rejected" / ready.name)
+                self.logs.rejected(ready.name)
             else:
+                self.logs.loading(ready.name)
                 ready.rename(self.root / "staging" / ready.name)
         today = self.root / "archive" / "today"
         today.mkdir(exist_ok=True)
         for staged in self._some("staging", "*.csv", share=0.3):
             staged.rename(today / staged.name)
+            self.logs.archived(staged.name)
 
     def _prune(self) -> None:
         for folder in ("archive/today", "rejected"):
@@ -78,7 +85,9 @@ class Etl:
 
 def main(root: Path) -> None:
     prepare(root)
-    etl = Etl(root, random.Random())  # noqa: S311 - it only has to look alive
+    chance = random.Random()  # noqa: S311 - it only has to look alive
+    write_past(root / "log", chance)
+    etl = Etl(root, chance)
     while not select.select([sys.stdin], [], [], TICK_SEC)[0]:
         etl.step()
 

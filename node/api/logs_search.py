@@ -15,7 +15,7 @@ from node.store.database import Database
 from node.store.logs import Bounds, seq_of
 from node.store.logs_lines import Span, Texts, Wanted, matching
 
-SEARCH_SEC = 0.25
+SEARCH_SEC = 0.12
 """How long one search goes on, about; then it says how far it came."""
 
 SLICE_SEC = 0.025

@@ -1,6 +1,7 @@
 """`etlmon demo` shows this host moving, and leaves nothing behind."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,31 @@ def test_in_a_terminal_files_arrive_and_leave_before_the_operator_s_eyes(tmp_pat
         leave(terminal)
     assert list(tmp_path.iterdir()) == []
     assert children_of_the_demo(tmp_path) == []
+
+
+@pytest.mark.peer("tmux")
+def test_in_a_terminal_a_log_grows_and_transfers_come_in(tmp_path: Path) -> None:
+    with etlmon("demo", env={"TMPDIR": str(tmp_path)}) as terminal:
+        terminal.wait_for("this host")
+        terminal.keys("4")
+        terminal.wait(lambda text: all(f"{name}    " in text for name in ("app", "jobs")), "both logs")
+        terminal.keys("Enter")
+        first = terminal.wait(lambda text: log_lines(text) != [], "lines of the log")
+        terminal.wait(lambda text: log_lines(text)[-1:] != log_lines(first)[-1:], "a line that was written meanwhile")
+        terminal.keys("Escape")
+        terminal.wait_for("2 logs")
+        terminal.keys("7")
+        first = terminal.wait(lambda text: uploads(text) != [], "transfers")
+        terminal.wait(lambda text: set(uploads(text)) - set(uploads(first)) != set(), "another transfer")
+        leave(terminal)
+
+
+def log_lines(screen: str) -> list[str]:
+    return [line for line in screen.splitlines() if re.search(r"(DEBUG|INFO|WARN|ERROR) +\[", line)]
+
+
+def uploads(screen: str) -> list[str]:
+    return re.findall(r"_\d{6}\.csv", screen)
 
 
 @pytest.mark.peer("tmux")

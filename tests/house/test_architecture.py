@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("etlmon", "node", "ui")
-DOMAINS = ("fs", "paths")
+DOMAINS = ("fs", "logs", "paths", "xferlog")
 FLOORS = (
     "etlmon/contract/{domain}.py",
     "node/collectors/{domain}.py",

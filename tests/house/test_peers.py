@@ -1,6 +1,7 @@
 """The tests' own rule about what they need: said when skipped, never skipped where everything must be proved."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,9 +68,8 @@ def test_every_peer_named_in_a_test_is_known() -> None:
     known = {*peers._PROGRAMS, *peers._CAPABILITIES}
     root = Path(peers.__file__).parent
     used = {
-        line.split('"')[1]
+        name
         for file in root.rglob("test_*.py")
-        for line in file.read_text(encoding="utf-8").splitlines()
-        if line.startswith(('@pytest.mark.peer("', 'pytestmark = pytest.mark.peer("'))
+        for name in re.findall(r'pytest\.mark\.peer\("([^"]+)"\)', file.read_text(encoding="utf-8"))
     }
     assert used <= known
