@@ -1,15 +1,19 @@
 """Cutting bytes into lines, and lines into records. Pure: nothing here reads a file."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from node.sources.patterns import compile_pattern
 
 MOST_RECORD_LINES = 500
 """A record that has more is given out in several."""
 
 _SEARCHED_CHARS = 1000
-"""How far into a line the start of a record is looked for: it bounds what an unlucky pattern can cost."""
+"""How far into a line the start of a record is looked for."""
+
+_SEARCH_SEC, _MOST_TIMEOUTS = 0.02, 10
+"""How long that may take, and how often it may take longer."""
 
 
 class Framed(NamedTuple):
@@ -105,7 +109,8 @@ class Records:
     """Puts lines together: those up to the next one that `start` matches are one record."""
 
     def __init__(self, start: str, longest: int) -> None:
-        self._search = re.compile(start).search
+        self._pattern = compile_pattern(start)
+        self._timeouts = 0
         self._longest = longest
 
     def group(self, lines: Sequence[str], cut: Collection[int], *, complete: bool) -> Grouped:
@@ -113,14 +118,13 @@ class Records:
 
         A record of more than 500 lines, or longer than a line may be, is given out in several: nothing of it is lost.
         """
-        search = self._search
         records: list[str] = []
         cut_records: list[int] = []
         first = size = 0
         for position, line in enumerate(lines):
             size += len(line) + 1
             if position > first and (
-                size > self._longest or position - first >= MOST_RECORD_LINES or search(line, 0, _SEARCHED_CHARS)
+                size > self._longest or position - first >= MOST_RECORD_LINES or self._begins(line)
             ):
                 self._close(records, cut_records, lines, cut, first, position)
                 first, size = position, len(line) + 1
@@ -129,6 +133,16 @@ class Records:
         if first < len(lines):
             self._close(records, cut_records, lines, cut, first, len(lines))
         return Grouped(records, cut_records, 0)
+
+    def _begins(self, line: str) -> bool:
+        """Whether a record begins here. A pattern that is too slow again and again is given up: then each line does."""
+        if self._timeouts >= _MOST_TIMEOUTS:
+            return True
+        try:
+            return self._pattern.search(line[:_SEARCHED_CHARS], _SEARCH_SEC)
+        except TimeoutError:
+            self._timeouts += 1
+            return True
 
     @staticmethod
     def _close(

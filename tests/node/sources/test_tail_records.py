@@ -1,5 +1,6 @@
 """Lines that belong together: a record reaches to the next line that begins one."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,12 @@ def test_the_record_of_a_rotated_file_ends_with_it(log: Path) -> None:
     log.unlink()
     append(log, "2026-2", "2026-3")
     assert followed.new_lines() == ["2026-1\nmore", "2026-2"]
+
+
+def test_a_start_that_takes_too_long_to_find_is_given_up_and_every_line_stands_alone(log: Path) -> None:
+    lines = ["a" * 60 + "!"] * 200
+    append(log, *lines)
+    followed = Followed(log, record_start="(a|aa)+$")
+    began = time.monotonic()
+    assert followed.new_lines() == lines[:-1]
+    assert time.monotonic() - began < 2
