@@ -52,6 +52,7 @@ class Finder:
 
     def look(self, look: Look) -> None:
         """Bring everything up to date, reading no lines."""
+        self._search.stored()
         self.slots.refresh(look.now, fresh=self._fresh)
         self._fresh = False
         changed = sorted((slot for slot in self.slots.all() if self._changed(slot, look)), key=_age)

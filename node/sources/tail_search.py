@@ -33,10 +33,16 @@ class Search:
         self._pool = pool
         self._elsewhere = elsewhere
         self._told: set[tuple[int, int]] = set()
+        self._telling: set[tuple[int, int]] = set()
+
+    def stored(self) -> None:
+        """What was noticed in the last look is stored."""
+        self._told |= self._telling
+        self._telling.clear()
 
     def forget(self) -> None:
-        """What was noticed could not be stored: notice it again."""
-        self._told.clear()
+        """What was noticed in the last look could not be stored: notice it again."""
+        self._telling.clear()
 
     def locate(self, file: File, look: Look, *, certain: bool) -> None:
         """Open a file that is not at its path any more, or try again in a while.
@@ -217,11 +223,11 @@ class Search:
         for sibling in siblings:
             status = sibling.status
             stamp = (status.st_ino, status.st_mtime_ns)
-            if not is_compressed(sibling.path) or status.st_mtime < since or stamp in self._told:
+            if not is_compressed(sibling.path) or status.st_mtime < since or stamp in self._told | self._telling:
                 continue
             if os.path.splitext(sibling.path)[0] in plain:  # noqa: PTH122 - surrogates stay as they are
                 continue
-            self._told.add(stamp)
+            self._telling.add(stamp)
             near = (at for at in known if abs(at - status.st_mtime_ns) <= _SLACK_SEC * 1e9)
             original = min(near, key=lambda at: abs(at - status.st_mtime_ns), default=None)
             if original is not None:

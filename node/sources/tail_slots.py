@@ -64,6 +64,7 @@ class Slots:
         self._slots: dict[str, Slot] = {}
         self._listed_at: float | None = None
         self._stamps: tuple[int, ...] = ()
+        self._directories: frozenset[str] | None = None
         self.left_out = 0
 
     def all(self) -> list[Slot]:
@@ -82,7 +83,7 @@ class Slots:
 
     def clear(self) -> None:
         self._slots.clear()
-        self._listed_at = None
+        self._listed_at = self._directories = None
 
     def ensure(self, path: str, *, fresh: bool = False) -> Slot:
         return self._slots.setdefault(path, Slot(path, fresh))
@@ -100,7 +101,7 @@ class Slots:
         stamps = self._directory_stamps()
         if self._listed_at is not None and now - self._listed_at < LIST_EVERY_SEC and stamps == self._stamps:
             return
-        self._listed_at, self._stamps = now, stamps
+        self._listed_at, self._stamps, self._directories = now, stamps, None
         matching = glob.glob(self.path)  # noqa: PTH207 - surrogates stay as they are
         names = [name for name in matching if not is_compressed(name)]
         self.left_out = max(0, len(names) - MOST_FILES)
@@ -108,6 +109,8 @@ class Slots:
             names = sorted(names, key=changed_at)[-MOST_FILES:]
         for name in sorted(names):
             self.ensure(name, fresh=fresh)
+        if len(new_stamps := self._directory_stamps()) != len(stamps):  # files in directories that are new
+            self._stamps = new_stamps
 
     def stirred(self) -> bool:
         """Whether something came or went in the directories of a glob."""
@@ -117,10 +120,13 @@ class Slots:
         """Where something may happen next: the directories of the path and of what its links lead to; of a glob, those
         of the files it matches and the last one without a wildcard.
         """
-        found = set()
-        for path in [*self._slots, self._fixed_part()] if self.is_glob else [self.path]:
-            found |= _link_directories(path)
-        return frozenset(directory for directory in found if os.path.isdir(directory))  # noqa: PTH112
+        if not self.is_glob:
+            return _there(_link_directories(self.path))
+        if self._directories is None:
+            parents = {os.path.dirname(path) for path in [*self._slots, self._fixed_part()]}  # noqa: PTH120
+            links = [path for path in self._slots if os.path.islink(path)]  # noqa: PTH114
+            self._directories = _there(parents.union(*map(_link_directories, links)))
+        return self._directories
 
     def _fixed_part(self) -> str:
         """A path in the last directory that the glob names without a wildcard."""
@@ -137,14 +143,17 @@ def _link_directories(path: str) -> set[str]:
     """The directory of a path, and of each step that its symbolic links make."""
     found = set()
     for _ in range(40):
-        found.add(os.path.dirname(path) or "/")  # noqa: PTH120
+        found.add(os.path.dirname(path))  # noqa: PTH120
         try:
             target = os.readlink(path)  # noqa: PTH115
         except OSError:
             break
         path = os.path.normpath(os.path.join(os.path.dirname(path), target))  # noqa: PTH118, PTH120
-    found.add(os.path.dirname(os.path.realpath(path)) or "/")  # noqa: PTH120
     return found
+
+
+def _there(directories: set[str]) -> frozenset[str]:
+    return frozenset(directory for directory in directories if os.path.isdir(directory))  # noqa: PTH112
 
 
 def changed_at(path: str) -> int:

@@ -17,7 +17,6 @@ from node.sources.tail import Tail
 from node.sources.tail_identity import generation_of
 from node.sources.tail_types import Batch, Lost, Place, Restored, TailOptions
 
-MAX = int(os.environ.get("MAXEX", "80"))
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)
 
 
@@ -87,7 +86,11 @@ class LogMachine(RuleBasedStateMachine):
 
     def options(self) -> TailOptions:
         return TailOptions(
-            path=str(self.home / self.pattern), start="beginning", batch_bytes=2000, longest_line_bytes=500, most_rotated=64
+            path=str(self.home / self.pattern),
+            start="beginning",
+            batch_bytes=2000,
+            longest_line_bytes=5000,
+            most_rotated=64,
         )
 
     @initialize(late=st.booleans())
@@ -355,6 +358,6 @@ class GlobMachine(LogMachine):
 
 
 TestLog = LogMachine.TestCase
-TestLog.settings = settings(max_examples=MAX, stateful_step_count=30, deadline=None, phases=PHASES)
+TestLog.settings = settings(max_examples=100, stateful_step_count=30, deadline=None, phases=PHASES)
 TestGlob = GlobMachine.TestCase
 TestGlob.settings = TestLog.settings

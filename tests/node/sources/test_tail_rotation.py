@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,6 +134,27 @@ def test_dated_files_that_came_and_went_between_two_looks_are_read(log: Path, fo
         log.rename(log.with_name(f"app.log-202611{day}"))
     append(log, "today")
     assert followed.all_new_lines() == [*(f"day {day}" for day in range(10, 15)), "today"]
+
+
+def test_a_rotation_in_the_midst_of_a_look_gives_nothing_twice(
+    log: Path, followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rotate(log)
+    append(log, "two")
+    real = os.scandir
+    pending = ["three"]
+
+    def scandir(path: str) -> Any:
+        if pending:
+            rotate(log)
+            append(log, pending.pop())
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        followed.look()
+    followed.all_new_lines()
+    assert followed.lines == ["one", "two", "three"]
 
 
 def test_rotated_files_that_were_there_before_are_never_read(tmp_path: Path) -> None:
