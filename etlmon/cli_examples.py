@@ -33,6 +33,17 @@ at http://localhost:8080. In the UI, `?` lists the keys.""",
 Without -c it reads ~/.config/etlmon/ui.yaml when there is one, else it asks
 http://localhost:8080. Exit code 1: a node is down, degraded or unhealthy, a
 mount is critical, stuck or not mounted, or a path is in error.""",
+    "logs": """
+  etlmon logs                               which logs there are
+  etlmon logs app -f --grep 'ERROR|FATAL'   what comes, until Ctrl-C
+  etlmon logs etl01/app etl02/app --since 2h --time local
+  etlmon logs app --severity error --json | jq -r .line
+
+NODE/LOG names a node of ui.yaml; a plain name means that log of every node.
+Without -c and --node it asks the nodes of ~/.config/etlmon/ui.yaml when there
+is one, else http://localhost:8080. Lines of several logs come in the order of
+their times, each behind the name of its log. What may be missing is said on
+standard error (-- gap: ...).""",
     "config check": """
   etlmon config check node.yaml
   etlmon config check --kind ui my-nodes.yaml""",

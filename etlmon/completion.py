@@ -155,8 +155,8 @@ def _zsh_function(command: Command) -> str:
     arguments = [_zsh_option(option) for option in command.options]
     if not command.commands:
         if command.value:
-            # A URL may be given again and again; so may nothing else.
-            often = "*" if command.value == "URL" else "1"
+            # URLs and names may be given again and again; so may nothing else.
+            often = "*" if command.value in ("URL", "NAME") else "1"
             arguments.append(
                 shlex.quote(f"{often}:{command.value.lower()}:{_zsh_values(command.value, command.choices)}")
             )

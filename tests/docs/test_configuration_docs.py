@@ -12,7 +12,6 @@ from msgspec import inspect
 from etlmon.config import load
 from etlmon.config.words import describe, some
 from node import checks
-from node import settings as node_settings
 from node.settings import PENDING, NodeSettings
 from ui import settings as ui_settings
 from ui.settings import UiSettings

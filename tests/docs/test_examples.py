@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from etlmon.cli import NODE_FILE, USAGE, build_parser
+from etlmon.cli import USAGE, build_parser
+from etlmon.cli_files import NODE_FILE
 from node.settings import default_db_path
 from tests.peers import program
 

@@ -18,7 +18,7 @@ from etlmon import __version__
 from etlmon.cli import build_parser, main
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["node", "ui", "demo", "status", "config", "config check", "completion"]
+COMMANDS = ["node", "ui", "demo", "status", "logs", "config", "config check", "completion"]
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_every_command_has_help_that_fits_80_columns(command: str, etlmon: Run) 
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("command", ["", "node", "ui", "demo", "status", "config check", "completion"])
+@pytest.mark.parametrize("command", ["", "node", "ui", "demo", "status", "logs", "config check", "completion"])
 def test_the_examples_of_the_help_are_commands_that_parse(command: str, etlmon: Run) -> None:
     examples = etlmon(*command.split(), "--help").stdout.partition("examples:")[2].partition("\n\n")[0]
     found = re.findall(r"(?<![\w/])etlmon((?: [^\s)|>]+)*)", examples)
@@ -103,7 +103,8 @@ def test_the_examples_of_the_help_are_commands_that_parse(command: str, etlmon: 
 @pytest.mark.parametrize(
     "arguments",
     ["", "config", "nod", "node --nope", "node extra", "ui --node", "ui --node ftp://x", "status x:y:z",
-     "completion csh", "config check", "config check x --kind z", "node --che"],
+     "completion csh", "config check", "config check x --kind z", "node --che", "logs -n x", "logs -n -1",
+     "logs --since soon", "logs --severity bad", "logs --time gmt", "logs --node ftp://x"],
 )  # fmt: skip
 def test_wrong_usage_exits_with_2_and_no_traceback(arguments: str, etlmon: Run) -> None:
     done = etlmon(*arguments.split())

@@ -15,7 +15,7 @@ from etlmon.cli import build_parser
 from etlmon.completion import Command, describe, script
 
 CASES: list[tuple[str, set[str]]] = [
-    ("", {"node", "ui", "demo", "status", "config", "completion"}),
+    ("", {"node", "ui", "demo", "status", "logs", "config", "completion"}),
     ("co", {"config", "completion"}),
     ("config ", {"check"}),
     ("config check --kind ", {"node", "ui"}),
@@ -28,6 +28,10 @@ CASES: list[tuple[str, set[str]]] = [
     ("ui --node node --a", {"--ascii"}),
     ("config check --c", set()),
     ("status http://h:1 --j", {"--json"}),
+    ("logs app batch --se", {"--severity"}),
+    ("logs --severity e", {"error"}),
+    ("logs -n 5 --fo", {"--follow"}),
+    ("logs ", set()),
     ("node -c nod", {"node.yaml"}),
     ("node --config nod", {"node.yaml"}),
     ("config check nod", {"node.yaml"}),
@@ -177,6 +181,7 @@ def test_tab_completes_what_is_unique(shell: str, terminal: Callable[[str], Term
         ("ui --as\t--read\t", "<ui><--ascii><--read-only>"),
         ("comp\tz\t", "<completion><zsh>"),
         ("st\t--j\thttp://h:1", "<status><--json><http://h:1>"),
+        ("lo\tapp batch --fo\t--tim\tu\t", "<logs><app><batch><--follow><--time><utc>"),
         ("node -c with\t", "<node><-c><with a blank.yaml>"),
     ]:
         typed.type(f"etlmon {keys}\n")
