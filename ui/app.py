@@ -7,7 +7,7 @@ import os
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 os.environ.setdefault("TEXTUAL_FPS", "120")
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from time import monotonic
 from typing import ClassVar
@@ -28,13 +28,15 @@ from ui.dialogs.help import HelpDialog
 from ui.dialogs.hosts import HostsDialog
 from ui.keys import KeysError, keymap
 from ui.look import THEMES, dress
-from ui.poller import Asks
 from ui.program import Program
+from ui.reader import Reads
 from ui.session import Session
 from ui.settings import UiSettings
 from ui.settings import check as check_settings
 from ui.views import VIEWS
 from ui.views.base import View
+from ui.views.logs import LogsView
+from ui.views.logs_picker import log_names
 from ui.widgets.footer import KeyLine
 from ui.widgets.header import HeaderLine
 from ui.widgets.nodelist import NodeList
@@ -45,6 +47,18 @@ REPAINT_SEC = 0.1
 """An answer is painted at once; those that follow within this time are painted together."""
 EAGER = 3
 """After a turn to another view or node, so many answers are painted at once: the one that matters is among them."""
+
+
+class Pace:
+    """When to paint what comes again and again: the first few times at once, then every REPAINT_SEC."""
+
+    def __init__(self) -> None:
+        self._paid_until = 0.0
+
+    def wait(self, now: float) -> float:
+        """How many seconds from `now` (monotonic) on the next painting may be."""
+        self._paid_until = max(self._paid_until, now - EAGER * REPAINT_SEC) + REPAINT_SEC
+        return max(0.0, self._paid_until - now)
 
 
 def utc_now() -> datetime:
@@ -64,7 +78,7 @@ class EtlmonApp(Program):
         settings: UiSettings,
         *,
         read_only: bool = False,
-        connect: Callable[[str], Asks] = NodeClient,
+        connect: Callable[[str], Reads] = NodeClient,
         clock: Callable[[], datetime] = utc_now,
         zone: tzinfo | None = None,
     ) -> None:
@@ -76,13 +90,16 @@ class EtlmonApp(Program):
         self.glyphs = dress(self, settings.ui)
         self.diff_output = settings.ui.diff_output
         self.set_keymap(keymap(settings.ui.keys, scopes()))
-        self.session = Session(settings, connect, self._changed, clock, zone=zone, read_only=read_only)
+        self.session = Session(
+            settings, connect, self._changed, clock, on_lines=self._lines_came, zone=zone, read_only=read_only
+        )
         self.fleet = self.session.fleet
         self.view: View = VIEWS[0]()
         self.header_line, self.tab_line, self.node_list, self.key_line = HeaderLine(), TabLine(), NodeList(), KeyLine()
         self.hint = Static(id="hint", markup=False)
         self.switcher = ContentSwitcher(self.view, id="views", initial=self.view.view)
         self._repaint_due, self._repainted_at, self._eager = False, 0.0, EAGER
+        self._lines_due, self._lines_pace = False, Pace()
 
     # Putting it together
 
@@ -107,7 +124,7 @@ class EtlmonApp(Program):
         self.session.poller.start()
 
     async def on_unmount(self) -> None:
-        await self.session.poller.close()
+        await self.session.close()
 
     # What is shown
 
@@ -136,6 +153,17 @@ class EtlmonApp(Program):
         self._repaint_due, self._repainted_at, self._eager = False, monotonic(), max(0, self._eager - 1)
         self.paint()
 
+    def _lines_came(self) -> None:
+        if not self._lines_due:
+            self._lines_due = True
+            self.set_timer(max(0.001, self._lines_pace.wait(monotonic())), self._show_lines)
+
+    def _show_lines(self) -> None:
+        self._lines_due = False
+        document = self.session.reader.document
+        if self._running and document is not None:
+            self.view.show_lines(document)
+
     def _turn(self) -> None:
         """Another view or node: paint what is known of it at once, then ask."""
         self.paint(always=True)
@@ -147,6 +175,17 @@ class EtlmonApp(Program):
     @on(View.QuestionsChanged)
     def _ask_anew(self) -> None:
         self.session.watch(self.view)
+
+    @on(View.ReadingChanged)
+    def _read_anew(self) -> None:
+        self.session.reader.watch(self.view.reading())
+
+    @on(View.Sent)
+    def _sent(self, event: View.Sent) -> None:
+        self.run_worker(self._run(event))
+
+    async def _run(self, sent: View.Sent) -> None:
+        sent.done(await self.session.reader.run(sent.errand))
 
     @on(View.TypingEnded)
     async def _typing_ended(self) -> None:
@@ -214,10 +253,12 @@ class EtlmonApp(Program):
 
     def action_pause(self) -> None:
         self.session.toggle_pause()
+        self.view.hold(paused=self.session.paused)
         self.paint()
 
     def action_times(self) -> None:
-        self.session.next_times()
+        if not self.view.turn_times(self.session.times):
+            self.session.next_times()
         self.paint(always=True)
 
     def action_help(self) -> None:
@@ -239,6 +280,21 @@ class EtlmonApp(Program):
             self.screen.dismiss(None)
         elif not self.view.leave_input():
             self.exit()
+
+    def log_names(self) -> Sequence[str]:
+        """The logs of the chosen node."""
+        return log_names(self.fleet.shown(self.fleet.chosen))
+
+    async def open_log(self, name: str) -> None:
+        """Show the lines of a log of the chosen node."""
+        await self.action_view(LogsView.view)
+        if isinstance(self.view, LogsView):
+            self.view.open_named(self.fleet.chosen, name)
+
+    def jump(self, text: str) -> None:
+        """Go to a time in the log that is open."""
+        if why_not := self.view.jump(text):
+            self.notify(why_not, severity="error", markup=False)
 
     def trust(self, name: str) -> None:
         """Ask whether the node that answers now is the right one."""

@@ -7,9 +7,14 @@ from ui.dialogs.help import HelpDialog
 from ui.dialogs.hosts import HostsDialog
 from ui.keys import bindings_of, key
 from ui.views import VIEWS
+from ui.views.logs import LogsView
+from ui.views.logs_pane import LogPane
 from ui.views.rows_table import RowsTable
+from ui.widgets.askbar import AskBar
 from ui.widgets.filterbar import FilterBar
 from ui.widgets.lines import Lines
+from ui.widgets.loglines import LogLines
+from ui.widgets.querybar import QueryBar
 from ui.widgets.table import KeyedTable
 
 EVERYWHERE: list[Binding] = [
@@ -44,7 +49,11 @@ def scopes() -> dict[str, list[Binding]]:
             *bindings_of(Lines),
             *(binding for binding in shared if binding.id not in view.TABLE_ONLY),
         ]
+    log = [one for one in (*bindings_of(LogsView), *EVERYWHERE) if one.id not in LogsView.TABLE_ONLY]
+    found["an open log"] = [*bindings_of(LogLines, LogPane), *log]
+    found["the line for a log"] = [*bindings_of(AskBar), *always]
     found["the filter line"] = [*bindings_of(FilterBar), *always]
+    found["the search line"] = [*bindings_of(QueryBar), *always]
     found["the help"] = [*bindings_of(Lines, HelpDialog), *always]
     found["the choice of a node"] = [*bindings_of(KeyedTable, HostsDialog), *always]
     found["a question"] = [*bindings_of(ConfirmDialog), *always]

@@ -1,6 +1,6 @@
 """The palette (`:`): what can be said instead of pressed, such as `node web2`, `fs`, `theme nord`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol, cast
 
@@ -9,6 +9,9 @@ from textual.content import Content
 
 from ui.state import Fleet
 from ui.views import VIEWS
+
+_SAID = 10.0
+"""The score of what was said in full: above all that only looks like it."""
 
 
 class Command(NamedTuple):
@@ -31,6 +34,9 @@ class Commanded(Protocol):
     def action_help(self) -> None: ...
     def action_pause(self) -> None: ...
     def choose(self, name: str) -> None: ...
+    def log_names(self) -> Sequence[str]: ...
+    async def open_log(self, name: str) -> None: ...
+    def jump(self, text: str) -> None: ...
     def trust(self, name: str) -> None: ...
     def exit(self) -> None: ...
 
@@ -39,6 +45,8 @@ def commands(app: Commanded) -> Iterator[Command]:
     """All that can be said."""
     for view in VIEWS:
         yield Command(view.view, f"Open {view.title}", partial(app.action_view, view.view))
+    for name in app.log_names():
+        yield Command(f"logs {name}", "Show the lines of this log", partial(app.open_log, name))
     for name in app.fleet.names:
         yield Command(f"node {name}", "Show this node", partial(app.choose, name))
         if app.fleet.live(name).changed:
@@ -50,6 +58,13 @@ def commands(app: Commanded) -> Iterator[Command]:
     yield Command("quit", "Leave", app.exit)
 
 
+def typed(app: Commanded, text: str) -> Iterator[Command]:
+    """What is said with something of the operator's own in it: `jump 05:30`."""
+    word, _, rest = text.partition(" ")
+    if word == "jump" and rest.strip():
+        yield Command(text, "Go to this time in the open log", partial(app.jump, rest.strip()))
+
+
 class CommandsProvider(Provider):
     """Offers the commands. Names of nodes are shown as they are, never as markup."""
 
@@ -59,6 +74,8 @@ class CommandsProvider(Provider):
 
     async def search(self, query: str) -> Hits:
         wanted = query.strip().removeprefix(":")
+        for command in typed(cast(Commanded, self.app), wanted):
+            yield Hit(_SAID, Content(command.text), command.run, text=command.text, help=command.help)
         matcher = self.matcher(wanted)
         for command in commands(cast(Commanded, self.app)):
             # What begins as typed comes before what only holds the letters.

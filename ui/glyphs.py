@@ -44,6 +44,8 @@ class Glyphs:
     up: str = "↑"
     arrow_down: str = "↓"
     at_least: str = "≥"
+    feed: str = "⏎"
+    turned: str = "↻"
     horizontal: str = "─"
     vertical: str = "│"
     top_left: str = "╭"
@@ -102,6 +104,8 @@ ASCII: Final = Glyphs(
     up="^",
     arrow_down="v",
     at_least=">",
+    feed="$",
+    turned="@",
     horizontal="-",
     vertical="|",
     top_left="+",

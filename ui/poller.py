@@ -6,36 +6,24 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
-from etlmon.answer import Answer, NodeError, NodeRefused, NodeUnreachable
+from etlmon.answer import NodeError, NodeRefused, NodeUnreachable
 from etlmon.contract.endpoint import Endpoint
 from etlmon.contract.node import HEALTH, NODE
-from ui.state import Fleet, NodeState, Pace, Question, answered, failed, refused
+from ui.state import Asks, Fleet, NodeState, Pace, Question, answered, failed, refused
 
 A = TypeVar("A")
+
+_Path = Mapping[str, Any]
+"""What fills the braces of a path, as keyword arguments that mypy does not take for the others."""
 
 BACKOFF_MAX_SEC = 60.0
 WHO = Question(NODE, pace="slow")
 FARES = Question(HEALTH, pace="slow")
 ALWAYS: tuple[Question[Any], ...] = (WHO, FARES)
-
-
-class Asks(Protocol):
-    """What the poller needs of a client; `etlmon.client.NodeClient` has it."""
-
-    async def ask(
-        self,
-        endpoint: Endpoint[A],
-        *,
-        query: msgspec.Struct | None = None,
-        body: msgspec.Struct | None = None,
-        etag: str | None = None,
-    ) -> Answer[A]: ...
-
-    async def close(self) -> None: ...
 
 
 class NotAsked(Exception):
@@ -110,8 +98,16 @@ class Poller:
             self._lines[name].due.clear()
             self._lines[name].wake.set()
 
-    async def act(self, name: str, endpoint: Endpoint[A], body: msgspec.Struct, *, read_only: bool = False) -> A:
-        """Send a command to a node as it is now.
+    async def act(
+        self,
+        name: str,
+        endpoint: Endpoint[A],
+        body: msgspec.Struct,
+        *,
+        path: Mapping[str, str] | None = None,
+        read_only: bool = False,
+    ) -> A:
+        """Send a command to a node as it is now; `path` fills the braces of the endpoint's path.
 
         Raises NotAsked with the reason when it must not be sent, and NodeError when the node refused or failed.
         """
@@ -119,7 +115,7 @@ class Poller:
             raise NotAsked(reason)
         line = self._lines[name]
         async with line.lock:
-            answer = await line.client.ask(endpoint, body=body)
+            answer = await line.client.ask(endpoint, body=body, **cast(_Path, path or {}))
         node = self._fleet.live(name)
         if answer.node_id and node.node_id and answer.node_id != node.node_id:
             raise NotAsked(f"the command reached another node than {name}: check the tunnel at {node.address}")
@@ -176,7 +172,10 @@ class Poller:
         async with line.lock:
             self.requests += 1
             answer = await line.client.ask(
-                question.endpoint, query=question.query, etag=None if held is None else held.etag
+                question.endpoint,
+                query=question.query,
+                etag=None if held is None else held.etag,
+                **cast(_Path, question.path),
             )
         self._update(
             answered(

@@ -2,6 +2,8 @@
 
 from rich.text import Text
 from textual import events
+from textual.timer import Timer
+from textual.widgets import Input
 
 from ui.crash import crash_line
 from ui.theme import roles
@@ -17,6 +19,8 @@ class Program(DiffOutput):
     def __init__(self) -> None:
         super().__init__()
         self._held: list[events.Key] | None = None
+        self._held_after = self._key_time = 0.0
+        self._hold_timer: Timer | None = None
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return roles(self.current_theme)
@@ -35,18 +39,36 @@ class Program(DiffOutput):
         return False
 
     async def on_event(self, event: events.Event) -> None:
-        """Hold the keys that follow an enter which ends typing: they came for the rows, and would be typed as well."""
-        if isinstance(event, events.Key) and not event.is_forwarded:
-            if self._held is not None:
+        """Keys act in the order in which they came, also in a burst.
+
+        Textual sends a key to the focused widget, and what it is bound to is done when it comes back; by then a later
+        key may have moved the focus. Here it is done at once, unless the key goes into a text. Those that follow an
+        enter or an escape which ends typing are held: they came for the rows, and would be typed as well.
+        """
+        if isinstance(event, events.Key):
+            if self._held is not None and event.time > self._held_after:
                 self._held.append(event)
                 return
-            if event.key == "enter" and self.is_typing():
-                self._held = []
-                self.set_timer(HOLD_SEC, self.release_keys)
+            self._key_time = event.time
+            if not event.is_forwarded and not isinstance(self.focused, Input):
+                self.app_focus = True
+                if await self._check_bindings(event.key, priority=True) or await self._check_bindings(event.key):
+                    return
+            elif not event.is_forwarded and event.key in ("enter", "escape") and self.is_typing():
+                self.hold_keys()
         await super().on_event(event)
+
+    def hold_keys(self) -> None:
+        """Let the keys after the one that is being handled wait until `release_keys`: what they do depends on it."""
+        if self._held is None:
+            self._held, self._held_after = [], self._key_time
+            self._hold_timer = self.set_timer(HOLD_SEC, self.release_keys)
 
     async def release_keys(self) -> None:
         """The focus is where it should be: on with the keys that waited for it."""
+        if self._hold_timer is not None:
+            self._hold_timer.stop()
         held, self._held = self._held or [], None
-        for event in held:
+        # Some may have been on their way to a widget and back when the others came straight.
+        for event in sorted(held, key=lambda event: event.time):
             await self.on_event(event)

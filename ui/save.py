@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from etlmon.home import home
 
@@ -31,7 +31,15 @@ def save_directory(env: Mapping[str, str]) -> Path:
 
 
 def save(directory: Path, stem: str, suffix: str, text: str, now: datetime) -> Path:
-    """Write the text to a new file and return its path. Raises OSError when it cannot be written.
+    """Write the text to a new file and return its path. Raises OSError when it cannot be written."""
+    path, file = create(directory, stem, suffix, now)
+    with file:
+        file.write(text)
+    return path
+
+
+def create(directory: Path, stem: str, suffix: str, now: datetime) -> tuple[Path, TextIO]:
+    """A new file to write to, and its path. Raises OSError when it cannot be made.
 
     Host data may be confidential: only the user can read directory and file.
     """
@@ -44,9 +52,7 @@ def save(directory: Path, stem: str, suffix: str, text: str, now: datetime) -> P
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             continue
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        return path
+        return path, os.fdopen(descriptor, "w", encoding="utf-8", newline="")
     raise FileExistsError(f"{directory} already holds {_ATTEMPTS} files named {base}: move some away")
 
 

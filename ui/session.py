@@ -6,8 +6,9 @@ from typing import Literal
 
 from etlmon.answer import NodeError
 from ui.format import TimeStyle
-from ui.poller import Asks, NotAsked, Poller
+from ui.poller import NotAsked, Poller
 from ui.problems import QUESTIONS
+from ui.reader import Reader, Reads
 from ui.settings import DEFAULT_ADDRESS, NodeAddress, UiSettings
 from ui.state import Fleet, trusted
 from ui.views.base import View
@@ -17,15 +18,19 @@ TIMES: tuple[TimeStyle, ...] = ("relative", "local", "utc")
 
 
 class Session:
-    """What a view shows (`scope`) and what its nodes are asked (`watch`) follow from here."""
+    """What a view shows (`scope`) and what its nodes are asked (`watch`) follow from here.
+
+    `on_change` hears the name of a node of which there is news, `on_lines` that there is of the lines of a log.
+    """
 
     def __init__(
         self,
         settings: UiSettings,
-        connect: Callable[[str], Asks],
+        connect: Callable[[str], Reads],
         on_change: Callable[[str], None],
         clock: Callable[[], datetime],
         *,
+        on_lines: Callable[[], None],
         zone: tzinfo | None,
         read_only: bool,
     ) -> None:
@@ -43,11 +48,21 @@ class Session:
             fast_sec=settings.ui.refresh_interval,
             slow_sec=settings.ui.health_interval,
             background=QUESTIONS,
-            on_change=on_change,
+            on_change=self._heard,
             clock=clock,
         )
+        self.reader = Reader(self.fleet, connect, on_change=on_lines, clock=clock)
+        self._on_change = on_change
         self.all_nodes = False
         self.times: TimeStyle = TIMES[0]
+
+    def _heard(self, name: str) -> None:
+        self.reader.heard(name)
+        self._on_change(name)
+
+    async def close(self) -> None:
+        await self.reader.close()
+        await self.poller.close()
 
     @property
     def paused(self) -> bool:
@@ -72,16 +87,18 @@ class Session:
             all_nodes=view.every_node or self.all_nodes,
             times=self.times,
             zone=self.zone,
+            read_only=self.read_only,
         )
 
     def watch(self, view: View) -> None:
-        """Have the poller ask what the view shows."""
+        """Have the poller ask what the view shows, and the reader read it."""
         self.poller.watch(view.questions(self.names(view)))
+        self.reader.watch(view.reading())
 
     async def act(self, act: View.Act) -> tuple[Literal["information", "error"], str]:
         """Have a node do something: how it went, for a notice."""
         try:
-            answer = await self.poller.act(act.node, act.endpoint, act.body, read_only=self.read_only)
+            answer = await self.poller.act(act.node, act.endpoint, act.body, path=act.path, read_only=self.read_only)
         except (NotAsked, NodeError) as error:
             return "error", f"not done: {error}"
         return "information", act.describe(answer)

@@ -7,10 +7,12 @@ simply an older one.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
+from etlmon.answer import Answer
 from etlmon.contract.endpoint import Endpoint
 from etlmon.contract.node import NODE, NodeInfo
 
@@ -24,20 +26,41 @@ SKEW_SHOWN = timedelta(seconds=5)
 _SAME_MS = 10.0
 
 
+class Asks(Protocol):
+    """What the UI needs of a client to ask one node; `etlmon.client.NodeClient` has it."""
+
+    async def ask(
+        self,
+        endpoint: Endpoint[A],
+        *,
+        query: msgspec.Struct | None = None,
+        body: msgspec.Struct | None = None,
+        etag: str | None = None,
+        **path: str,
+    ) -> Answer[A]: ...
+
+    async def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Question(Generic[A]):
-    """What to ask a node, and how often: `fast` while it is on the screen, `slow` always, `once` only when told to."""
+    """What to ask a node, and how often: `fast` while it is on the screen, `slow` always, `once` only when told to.
+
+    `path` fills the braces of the endpoint's path.
+    """
 
     endpoint: Endpoint[A]
     query: msgspec.Struct | None = None
     pace: Pace = "fast"
+    path: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
-        """The same for the same endpoint and query, whatever the pace."""
+        """The same for the same endpoint, path and query, whatever the pace."""
+        path = self.endpoint.path.format(**{name: quote(value, safe="") for name, value in self.path.items()})
         if self.query is None:
-            return self.endpoint.path
-        return f"{self.endpoint.path}?{msgspec.json.encode(self.query).decode()}"
+            return path
+        return f"{path}?{msgspec.json.encode(self.query).decode()}"
 
     def at(self, pace: Pace) -> "Question[A]":
         """The same question at another pace."""

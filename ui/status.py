@@ -4,7 +4,6 @@ It judges and words things as the terminal UI does, with the UI's own rules.
 """
 
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
@@ -14,17 +13,22 @@ from typing import TypeVar
 
 import msgspec
 
-from etlmon.client import Answer, NodeClient, NodeError, NodeRefused
+from etlmon.client import Answer, NodeClient, NodeError, NodeIncompatible, NodeRefused
 from etlmon.contract.endpoint import Page
 from etlmon.contract.fs import FS, Mount
+from etlmon.contract.logs import Log
 from etlmon.contract.node import HEALTH, NODE, Health, NodeInfo
 from etlmon.contract.paths import PATHS, PathStats
+from etlmon.contract.xferlog import XferSource
 from ui.glyphs import WORDS
 from ui.problems import fs as fs_problems
+from ui.problems import logs as logs_problems
 from ui.problems import node as node_problems
 from ui.problems import paths as paths_problems
+from ui.problems import xferlog as xferlog_problems
 from ui.state import NodeState, Question, answered, failed, refused
 from ui.status_text import problems_of, render
+from ui.text_page import TextPage
 
 A = TypeVar("A")
 
@@ -36,7 +40,7 @@ To ask another host: etlmon status http://HOST:8080, or through SSH: ssh -N -L 8
 
 
 class ProblemReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong. `level` is warn, crit or down; `about` is fs, paths or node; `key` names the row."""
+    """One thing that is wrong. `level` is warn, crit or down; `about` is the domain or node; `key` names the row."""
 
     level: str
     about: str
@@ -56,6 +60,8 @@ class NodeReport(msgspec.Struct, frozen=True, kw_only=True):
     health: Health | None
     mounts: list[Mount]
     paths: list[PathStats]
+    logs: list[Log]
+    xferlog: list[XferSource]
     problems: list[ProblemReport]
 
 
@@ -70,8 +76,9 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
 def print_status(addresses: Sequence[str], *, names: Mapping[str, str] | None = None, as_json: bool = False) -> int:
     """Ask the nodes at these addresses, print what they say, and return the exit code.
 
-    0 when all is well; 1 when a node is down, degraded or unhealthy, a mount is critical, stuck or not mounted, or a
-    path is in error. `names` maps an address to what the operator calls it.
+    0 when all is well; 1 when a node is down, degraded or unhealthy, a mount is critical, stuck or not mounted, a path
+    is in error, a log cannot be read, or an upload is not on the disk. `names` maps an address to what the operator
+    calls it.
     """
     now = datetime.now(UTC)
     states = asyncio.run(_ask_all([(names or {}).get(address, "") for address in addresses], addresses))
@@ -80,10 +87,7 @@ def print_status(addresses: Sequence[str], *, names: Mapping[str, str] | None = 
         report = StatusReport(ok=ok, checked_at=now, nodes=[_report(state) for state in states])
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n")
     else:
-        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
-        utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-        sys.stdout.write(render(states, now=datetime.now(UTC), width=width, colour=colour, utf8=utf8))
+        sys.stdout.write(render(states, TextPage.of_stdout(), now=datetime.now(UTC)))
     sys.stdout.flush()
     if not any(state.up for state in states):
         sys.stderr.write(NOBODY)
@@ -105,13 +109,15 @@ async def _ask_node(name: str, address: str) -> NodeState:
     client = NodeClient(address)
     state = NodeState(name=name or address, address=address)
     try:
-        # Who it is comes first: when nobody answers, that is one error and not four.
+        # Who it is comes first: when nobody answers, that is one error and not many.
         state = await _take(state, Question(NODE), client.ask(NODE))
         if not name and state.info is not None:
             state = replace(state, name=state.info.node_name or address)
         state = await _take(state, node_problems.QUESTION, client.ask(HEALTH))
         state = await _take(state, fs_problems.QUESTION, client.ask(FS))
         state = await _take(state, paths_problems.QUESTION, _all_paths(client))
+        for question in (logs_problems.QUESTION, *xferlog_problems.QUESTIONS):
+            state = await _take(state, question, client.ask(question.endpoint, query=question.query))
     except NodeError as error:
         now = datetime.now(UTC)
         state = failed(state, error.message, now=now, next_try=now)
@@ -123,7 +129,10 @@ async def _ask_node(name: str, address: str) -> NodeState:
 async def _take(state: NodeState, question: Question[A], asking: Awaitable[Answer[A]]) -> NodeState:
     try:
         answer = await asking
-    except NodeRefused as error:
+    except (NodeRefused, NodeIncompatible) as error:
+        if isinstance(error, NodeIncompatible) and state.info is None:
+            raise
+        # It said who it is, so it is a node: an older one that does not know the question.
         return refused(state, question, error.message, now=datetime.now(UTC))
     date = answer.headers.get("Date")
     return answered(
@@ -157,6 +166,8 @@ def _report(state: NodeState) -> NodeReport:
         health=state.answer(node_problems.QUESTION),
         mounts=state.answer(fs_problems.QUESTION) or [],
         paths=state.answer(paths_problems.QUESTION) or [],
+        logs=state.answer(logs_problems.QUESTION) or [],
+        xferlog=state.answer(xferlog_problems.QUESTION) or [],
         problems=[
             ProblemReport(
                 level=WORDS[problem.level].lower(),

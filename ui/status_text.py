@@ -1,63 +1,57 @@
-"""The snapshot of `etlmon status` as text: for each node a line, its own problems, its mounts and its paths."""
+"""The snapshot of `etlmon status` as text: for each node a line, its own problems, and a table of each domain."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from etlmon.contract.fs import Mount
+from etlmon.contract.logs import Log
 from etlmon.contract.paths import PathStats
+from etlmon.contract.xferlog import XferSource
 from ui import format as fmt
-from ui.glyphs import ASCII, UNICODE, WORDS, Glyphs, State
+from ui.glyphs import WORDS
 from ui.problems import fs as fs_problems
+from ui.problems import logs as logs_problems
 from ui.problems import node as node_problems
 from ui.problems import of_node
 from ui.problems import paths as paths_problems
+from ui.problems import xferlog as xferlog_problems
 from ui.problems.problem import Problem, rank, worst
 from ui.state import NodeState
-from ui.widgets.cells import fit, plain, width_of
-
-_SGR: dict[State | str, str] = {
-    "ok": "32",
-    "warn": "33",
-    "crit": "31",
-    "down": "1;31",
-    "unknown": "2",
-    "dim": "2",
-    "title": "1",
-}
-_NARROWEST = 12
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """One column: its title and side. The first one of a table gives way when the terminal is narrow."""
-
-    title: str
-    right: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    level: State
-    cells: tuple[str, ...]
-
+from ui.text_page import TextColumn, TextPage, TextRow
 
 _MOUNT_COLUMNS = (
-    _Column("MOUNT"),
-    _Column("USED%", right=True),
-    _Column("USED", right=True),
-    _Column("AVAIL", right=True),
-    _Column("TOTAL", right=True),
-    _Column("INODE%", right=True),
-    _Column("STATE"),
+    TextColumn("MOUNT"),
+    TextColumn("USED%", right=True),
+    TextColumn("USED", right=True),
+    TextColumn("AVAIL", right=True),
+    TextColumn("TOTAL", right=True),
+    TextColumn("INODE%", right=True),
+    TextColumn("STATE"),
 )
 _PATH_COLUMNS = (
-    _Column("PATH"),
-    _Column("FILES", right=True),
-    _Column("DELTA", right=True),
-    _Column("ARRIVING", right=True),
-    _Column("SCANNED", right=True),
-    _Column("STATE"),
+    TextColumn("PATH"),
+    TextColumn("FILES", right=True),
+    TextColumn("DELTA", right=True),
+    TextColumn("ARRIVING", right=True),
+    TextColumn("SCANNED", right=True),
+    TextColumn("STATE"),
+)
+LOG_COLUMNS = (
+    TextColumn("LOG"),
+    TextColumn("LINES", right=True),
+    TextColumn("LINES/s", right=True),
+    TextColumn("ERR/m", right=True),
+    TextColumn("BEHIND", right=True),
+    TextColumn("LAST LINE", right=True),
+    TextColumn("STATE"),
+)
+_XFERLOG_COLUMNS = (
+    TextColumn("XFERLOG"),
+    TextColumn("TRANSFERS", right=True),
+    TextColumn("FAILED", right=True),
+    TextColumn("BEHIND", right=True),
+    TextColumn("LAST", right=True),
+    TextColumn("STATE"),
 )
 
 
@@ -69,13 +63,87 @@ def problems_of(state: NodeState) -> list[Problem]:
     return sorted([*of_node(state), *refusals], key=lambda problem: rank(problem.level))
 
 
-def render(states: Sequence[NodeState], *, now: datetime, width: int | None, colour: bool, utf8: bool) -> str:
-    """The whole snapshot. `width` None cuts nothing: the text goes into a file or to another program."""
-    page = _Page(width, colour, UNICODE if utf8 else ASCII)
+def render(states: Sequence[NodeState], page: TextPage, *, now: datetime) -> str:
+    """The whole snapshot."""
     for state in states:
-        page.node(state, now)
-    page.summary(states)
+        _node(page, state, now)
+    levels = [worst(problem.level for problem in problems_of(state)) for state in states]
+    counts = [f"{page.glyphs.state(level)} {levels.count(level)} {level}" for level in sorted(set(levels), key=rank)]
+    page.line(f"{len(states)} node{'' if len(states) == 1 else 's'}: {'  '.join(counts)}", "title")
     return page.text()
+
+
+def _node(page: TextPage, state: NodeState, now: datetime) -> None:
+    """The node's line, its own problems, and the tables."""
+    problems = problems_of(state)
+    level = worst(problem.level for problem in problems)
+    where = "" if state.name == state.address else f"  {state.address}"
+    about = [fmt.latency(state.latency_ms)] if state.up else []
+    if (health := state.answer(node_problems.QUESTION)) is not None:
+        about = [health.status, f"up {fmt.duration(health.uptime_sec)}", *about]
+    if state.up and state.info is not None:
+        about += [f"etlmon {state.info.version} on {state.info.hostname}"]
+    page.line(f"{page.glyphs.state(level)} {state.name}{where}  {'  '.join(about)}".rstrip(), "title")
+    for problem in problems:
+        if problem.view == "overview" or _has_no_row(problem, state):
+            page.line(f"  {WORDS[problem.level]} {problem.text}", problem.level)
+    if state.up:
+        _tables(page, state, state.clock(now))
+    page.blank()
+
+
+def _has_no_row(problem: Problem, state: NodeState) -> bool:
+    """Whether no table says it: of transfers there is none here."""
+    logs = {source.path for source in state.answer(xferlog_problems.QUESTION) or ()}
+    return problem.view == "xferlog" and problem.key not in logs
+
+
+def _tables(page: TextPage, state: NodeState, now: datetime) -> None:
+    if (mounts := state.answer(fs_problems.QUESTION)) is not None:
+        page.table(_MOUNT_COLUMNS, _mounts(mounts), "no mount has been looked at yet")
+    if (paths := state.answer(paths_problems.QUESTION)) is not None:
+        page.table(_PATH_COLUMNS, _paths(paths, now), "no path is watched; name some under paths: in node.yaml")
+    if logs := state.answer(logs_problems.QUESTION):
+        page.table(LOG_COLUMNS, log_rows(logs, now), "")
+    if sources := state.answer(xferlog_problems.QUESTION):
+        page.table(_XFERLOG_COLUMNS, list(_sources(sources, state, now)), "")
+
+
+def _mounts(mounts: list[Mount]) -> list[TextRow]:
+    rows = [
+        TextRow(
+            fs_problems.level(mount),
+            (
+                mount.mount_point,
+                fmt.used_percent(mount.used_percent if known else None),
+                fmt.size(mount.used_bytes if known else None),
+                fmt.size(mount.avail_bytes if known else None),
+                fmt.size(mount.total_bytes if known else None),
+                fmt.used_percent(mount.inodes_used_percent if mount.inodes_total else None),
+                fs_problems.words(mount),
+            ),
+        )
+        for mount in mounts
+        for known in [mount.total_bytes > 0]
+    ]
+    fullest = {mount.mount_point: mount.used_percent for mount in mounts}
+    return sorted(rows, key=lambda row: (rank(row.level), -fullest[row.cells[0]], row.cells[0]))
+
+
+def _paths(paths: list[PathStats], now: datetime) -> list[TextRow]:
+    rows = [
+        TextRow(
+            paths_problems.level(path),
+            (
+                path.name or path.path,
+                *_counts(path),
+                fmt.ago((now - path.collected_at).total_seconds()),
+                _state(path),
+            ),
+        )
+        for path in paths
+    ]
+    return sorted(rows, key=lambda row: (rank(row.level), row.cells[0]))
 
 
 def _counts(path: PathStats) -> tuple[str, str, str]:
@@ -92,109 +160,40 @@ def _state(path: PathStats) -> str:
     return "scanning" if path.state == "ok" else f"{paths_problems.words(path)}, scanning"
 
 
-class _Page:
-    """Lines as they come; every text that goes in is made harmless on its way."""
+def log_rows(logs: Sequence[Log], now: datetime) -> list[TextRow]:
+    """The logs of one node, the worst first; `now` is its clock."""
+    rows = [
+        TextRow(
+            logs_problems.level(log),
+            (
+                log.name,
+                fmt.count(log.lines_total),
+                fmt.short_count(log.lines_per_sec),
+                fmt.short_count(log.errors_per_min),
+                fmt.size(log.lag_bytes),
+                _ago(log.last_line_at, now),
+                logs_problems.words(log),
+            ),
+        )
+        for log in logs
+    ]
+    return sorted(rows, key=lambda row: (rank(row.level), row.cells[0]))
 
-    def __init__(self, width: int | None, colour: bool, glyphs: Glyphs) -> None:
-        self._width = width
-        self._colour = colour
-        self._glyphs = glyphs
-        self._lines: list[str] = []
 
-    def text(self) -> str:
-        return "\n".join(self._lines) + "\n"
+def _sources(sources: Sequence[XferSource], state: NodeState, now: datetime) -> Iterator[TextRow]:
+    for source in sources:
+        yield TextRow(
+            xferlog_problems.level(source),
+            (
+                source.path,
+                fmt.count(source.transfers_total),
+                fmt.count(xferlog_problems.failed_count(state)),
+                fmt.size(source.lag_bytes),
+                _ago(source.last_transfer_at, now),
+                xferlog_problems.words(source),
+            ),
+        )
 
-    def node(self, state: NodeState, now: datetime) -> None:
-        """The node's line, its own problems, and the tables."""
-        problems = problems_of(state)
-        level = worst(problem.level for problem in problems)
-        where = "" if state.name == state.address else f"  {state.address}"
-        about = [fmt.latency(state.latency_ms)] if state.up else []
-        if (health := state.answer(node_problems.QUESTION)) is not None:
-            about = [health.status, f"up {fmt.duration(health.uptime_sec)}", *about]
-        if state.up and state.info is not None:
-            about += [f"etlmon {state.info.version} on {state.info.hostname}"]
-        self._line(f"{self._glyphs.state(level)} {state.name}{where}  {'  '.join(about)}".rstrip(), "title")
-        for problem in problems:
-            if problem.view == "overview":
-                self._line(f"  {WORDS[problem.level]} {problem.text}", problem.level)
-        if state.up:
-            if (mounts := state.answer(fs_problems.QUESTION)) is not None:
-                self._mounts(mounts)
-            if (paths := state.answer(paths_problems.QUESTION)) is not None:
-                self._paths(paths, state.clock(now))
-        self._lines.append("")
 
-    def summary(self, states: Sequence[NodeState]) -> None:
-        """How many nodes there are, and how many of each state."""
-        levels = [worst(problem.level for problem in problems_of(state)) for state in states]
-        counts = [
-            f"{self._glyphs.state(level)} {levels.count(level)} {level}" for level in sorted(set(levels), key=rank)
-        ]
-        self._line(f"{len(states)} node{'' if len(states) == 1 else 's'}: {'  '.join(counts)}", "title")
-
-    def _mounts(self, mounts: list[Mount]) -> None:
-        rows = [
-            _Row(
-                fs_problems.level(mount),
-                (
-                    mount.mount_point,
-                    fmt.used_percent(mount.used_percent if known else None),
-                    fmt.size(mount.used_bytes if known else None),
-                    fmt.size(mount.avail_bytes if known else None),
-                    fmt.size(mount.total_bytes if known else None),
-                    fmt.used_percent(mount.inodes_used_percent if mount.inodes_total else None),
-                    fs_problems.words(mount),
-                ),
-            )
-            for mount in mounts
-            for known in [mount.total_bytes > 0]
-        ]
-        fullest = {mount.mount_point: mount.used_percent for mount in mounts}
-        rows.sort(key=lambda row: (rank(row.level), -fullest[row.cells[0]], row.cells[0]))
-        self._table(_MOUNT_COLUMNS, rows, "no mount has been looked at yet")
-
-    def _paths(self, paths: list[PathStats], now: datetime) -> None:
-        rows = [
-            _Row(
-                paths_problems.level(path),
-                (
-                    path.name or path.path,
-                    *_counts(path),
-                    fmt.ago((now - path.collected_at).total_seconds()),
-                    _state(path),
-                ),
-            )
-            for path in paths
-        ]
-        rows.sort(key=lambda row: (rank(row.level), row.cells[0]))
-        self._table(_PATH_COLUMNS, rows, "no path is watched; name some under paths: in node.yaml")
-
-    def _table(self, columns: Sequence[_Column], rows: Sequence[_Row], nothing: str) -> None:
-        if not rows:
-            self._line(f"  {nothing}", "dim")
-            return
-        cells = [tuple(plain(self._glyphs.text(cell)) for cell in row.cells) for row in rows]
-        titles = tuple(column.title for column in columns)
-        widths = [max(map(width_of, column)) for column in zip(titles, *cells, strict=True)]
-        if self._width is not None:
-            too_much = sum(widths) + 2 * len(widths) + 2 - self._width
-            widths[0] = max(_NARROWEST, min(widths[0], widths[0] - too_much))
-        self._line(self._joined(columns, widths, "  ", titles), "dim")
-        for row, texts in zip(rows, cells, strict=True):
-            symbol = self._glyphs.state(row.level) + " "
-            self._line(self._joined(columns, widths, symbol, texts), row.level if row.level != "ok" else "")
-
-    def _joined(self, columns: Sequence[_Column], widths: Sequence[int], lead: str, cells: Sequence[str]) -> str:
-        parts = [
-            fit(cell, width, right=column.right, ellipsis=self._glyphs.ellipsis)
-            for column, width, cell in zip(columns, widths, cells, strict=True)
-        ]
-        return (lead + "  ".join(parts)).rstrip()
-
-    def _line(self, text: str, tone: str) -> None:
-        text = plain(self._glyphs.text(text))
-        if self._width is not None and width_of(text) > self._width:
-            text = fit(text, self._width, ellipsis=self._glyphs.ellipsis)
-        code = _SGR.get(tone) if self._colour else None
-        self._lines.append(f"\x1b[{code}m{text}\x1b[0m" if code else text)
+def _ago(moment: datetime | None, now: datetime) -> str:
+    return fmt.ago(None if moment is None else (now - moment).total_seconds())

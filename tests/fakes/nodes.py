@@ -3,6 +3,8 @@
 `async with FakeNode() as node:` gives `node.url`. What it answers can be changed while it runs:
 
     node.answers[FS.path] = [Mount(...)]     # a value of the endpoint's type; until then its example
+    node.answers[XFERLOG.path] = filtered    # or a function that makes it of the request
+    node.logs["app"] = FakeLog("app")        # a log with lines, gaps and a stream, see tests/fakes/logs.py
     node.behave = dripping                   # any Behaviour below; `well` is the usual one
     node.node_id = "another"                 # another node behind the same address
     node.requests                            # the (method, path with query) of every request so far
@@ -19,12 +21,17 @@ from typing import Any, Self
 import msgspec
 from aiohttp import web
 
-from etlmon.contract import fs, node, paths
+from etlmon.contract import fs, logs, node, paths, xferlog
 from etlmon.contract.endpoint import Endpoint
 from etlmon.contract.errors import Problem
+from tests.fakes import logs as fake_logs
+from tests.fakes.logs import FakeLog
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = tuple(
-    value for module in (node, fs, paths) for value in vars(module).values() if isinstance(value, Endpoint)
+    value
+    for module in (node, fs, paths, logs, xferlog)
+    for value in vars(module).values()
+    if isinstance(value, Endpoint)
 )
 
 
@@ -35,6 +42,7 @@ class FakeNode:
         self.node_id = node_id
         self.api_version = str(node.API_VERSION)
         self.answers: dict[str, object] = {}
+        self.logs: dict[str, FakeLog] = {}
         self.behave: Behaviour = well
         self.requests: list[tuple[str, str]] = []
         self.headers: dict[str, str] = {}
@@ -81,9 +89,15 @@ Behaviour = Callable[[FakeNode, web.Request], Awaitable[web.StreamResponse]]
 
 async def well(fake: FakeNode, request: web.Request) -> web.StreamResponse:
     """The answer that was set for the path, or the endpoint's example; 304 when the client has it."""
+    if fake.logs and request.path.startswith(f"{logs.LOGS.path}/"):
+        return await fake_logs.answer(fake, request)
+    if fake.logs:
+        fake.answers[logs.LOGS.path] = [log.row for log in fake.logs.values()]
     for endpoint in ENDPOINTS:
         if endpoint.path == request.path and endpoint.method == request.method:
             answer = fake.answers.get(endpoint.path, endpoint.example)
+            if callable(answer):
+                answer = answer(request)
             if isinstance(answer, Problem):
                 return fake.refuse(answer)
             body = msgspec.json.encode(answer)

@@ -19,6 +19,7 @@ from etlmon.contract.node import (
 from etlmon.contract.paths import PATH_HISTORY, PATH_TOP, PATHS, PathPoint, PathStats, PathTop, TopDirectory, TopFile
 from tests.fakes.nodes import FakeNode
 from tests.ui.looking import NOW, on_time
+from tests.ui.transfers import transferred, transfers_in_trouble
 
 GB = 2**30
 
@@ -88,7 +89,7 @@ def says(fake: FakeNode, name: str, **more: object) -> FakeNode:
     fake.answers[FS_HISTORY.path] = []
     fake.answers[FS_HOLDERS.path] = []
     fake.answers[PATH_HISTORY.path] = []
-    return fake
+    return transferred(fake)
 
 
 def in_trouble(fake: FakeNode, name: str) -> FakeNode:
@@ -153,4 +154,4 @@ def in_trouble(fake: FakeNode, name: str) -> FakeNode:
         files=[TopFile(path="2026/sales.csv", bytes=GB, mtime=NOW - timedelta(hours=1))],
         directories=[TopDirectory(path="2026", bytes=GB, file_count=1)],
     )
-    return fake
+    return transfers_in_trouble(fake)

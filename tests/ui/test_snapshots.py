@@ -23,6 +23,12 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "fs-detail": ("2", "enter"),
     "paths": ("3",),
     "paths-detail": ("3", "G", "k", "k", "enter"),
+    "xferlog": ("7",),
+    "xferlog-all-nodes": ("7", "a"),
+    "xferlog-detail": ("7", "j", "enter"),
+    "xferlog-users": ("7", "v"),
+    "xferlog-findings": ("7", "V", "V"),
+    "xferlog-find": ("7", "f", "i", "s", "colon", "r", "e", "f", "u", "s", "e", "d", "enter"),
     "help": ("2", "question_mark"),
     "hosts": ("H",),
 }

@@ -11,15 +11,19 @@ import pytest
 
 from etlmon.contract.errors import Forbidden, Unavailable
 from etlmon.contract.fs import FS, Mount, MountState
+from etlmon.contract.logs import LOGS, Log
 from etlmon.contract.node import HEALTH, NODE, CollectorHealth, Health
 from etlmon.contract.paths import PATHS, PathState, PathStats, PathStatus
-from tests.fakes.nodes import FakeNode, closed_port, refusing, slow, web_page, well
+from etlmon.contract.xferlog import XFERLOG, XFERLOG_FINDINGS, XFERLOG_SOURCE, Finding
+from tests.fakes.nodes import FakeNode, closed_port, raw, refusing, slow, web_page, well
+from tests.ui.transfers import listing, source, transfer, transferred
 from ui.problems import fs as fs_problems
 from ui.problems import node as node_problems
 from ui.problems import paths as paths_problems
 from ui.state import NodeState, Question, answered
 from ui.status import print_status
 from ui.status_text import render
+from ui.text_page import TextPage
 from ui.widgets.cells import width_of
 
 NOW = datetime.now(UTC)
@@ -36,8 +40,25 @@ def path(name: str = "/in", state: PathState = "ok", status: PathStatus = "OK", 
     return PathStats(path=name, file_count=1204, state=state, status=status, collected_at=NOW, **more)
 
 
+def a_log(**more: Any) -> Log:
+    values = {
+        "name": "app",
+        "path": "/var/log/app.log",
+        "lines_total": 8000,
+        "errors_per_min": 3.0,
+        "collected_at": NOW,
+    }
+    return Log(**{**values, **more})
+
+
+def a_finding(**more: Any) -> Finding:
+    return Finding(**{"kind": "missing", "filename": "/in/x.csv", "found_at": NOW, **more})
+
+
 def set_well(node: FakeNode) -> None:
+    transferred(node)
     node.answers |= {HEALTH.path: Health(status="healthy"), FS.path: [mount()], PATHS.path: [path()]}
+    node.answers |= {LOGS.path: [a_log()]}
 
 
 @pytest.fixture
@@ -72,6 +93,10 @@ def test_all_is_well(nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixtur
     assert lines[1].split() == ["MOUNT", "USED%", "USED", "AVAIL", "TOTAL", "INODE%", "STATE"]
     assert lines[2].split() == ["●", "/data", "50%", "2.0T", "2.0T", "4.0T", "10%", "ok"]
     assert lines[4].split()[:3] == ["●", "/in", "1,204"]
+    assert lines[5].split() == ["LOG", "LINES", "LINES/s", "ERR/m", "BEHIND", "LAST", "LINE", "STATE"]
+    assert lines[6].split() == ["●", "app", "8,000", "0", "3", "0", "─", "following"]
+    assert lines[7].split() == ["XFERLOG", "TRANSFERS", "FAILED", "BEHIND", "LAST", "STATE"]
+    assert lines[8].split()[:5] == ["●", "/var/log/vsftpd.log", "12", "0", "0"]
     assert lines[-1] == "1 node: ● 1 ok"
     assert err == ""
     assert "\x1b" not in out
@@ -94,6 +119,19 @@ def test_all_is_well(nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixtur
         ({FS.path: Unavailable("the store is full")}, "CRIT the store is full (503 Unavailable)", 1),
         ({FS.path: []}, "no mount has been looked at yet", 0),
         ({PATHS.path: []}, "no path is watched", 0),
+        ({LOGS.path: [a_log(status="denied", error_message="no permission: /x")]}, "no permission: /x", 1),
+        ({LOGS.path: [a_log(status="missing")]}, "◆ app", 1),
+        ({LOGS.path: [a_log(status="missing", lines_total=0)]}, "not there yet", 0),
+        ({LOGS.path: [a_log(paused=True)]}, "▲ app", 0),
+        ({LOGS.path: Unavailable("the store is full")}, "CRIT the store is full (503 Unavailable)", 1),
+        ({XFERLOG_SOURCE.path: [source(status="stuck")]}, "its file system does not answer", 1),
+        ({XFERLOG_SOURCE.path: [source(unparsed_total=2, last_unparsed_at=NOW)]}, "2 lines could not be read", 0),
+        ({XFERLOG_FINDINGS.path: [a_finding()]}, "CRIT /in/x.csv: uploaded, and not on the disk", 1),
+        (
+            {XFERLOG.path: listing([transfer(9, log_time=NOW, outcome="interrupted", bytes=10)])},
+            "WARN /in/sales.csv: upload of etl broke off after 10",
+            0,
+        ),
     ],
 )
 def test_what_is_wrong_is_shown_and_told_to_scripts(
@@ -122,7 +160,7 @@ def test_the_worst_comes_first(nodes: Callable[[], FakeNode], capsys: pytest.Cap
     node.answers[FS.path] = [mount("/a"), mount("/b", 85), mount("/c", 60), mount("/d", state="stuck"), mount("/e", 95)]
     node.answers[PATHS.path] = [path("/p"), path("/q", skipped=1), path("/r", state="denied", status="ERROR")]
     print_status([node.url])
-    rows = [line.split()[1] for line in capsys.readouterr().out.splitlines() if line[2:3] == "/"]
+    rows = [line.split()[1] for line in capsys.readouterr().out.splitlines() if line[2:3] == "/" and "/var" not in line]
     assert rows == ["/e", "/d", "/b", "/c", "/a", "/r", "/q", "/p"]
 
 
@@ -174,6 +212,25 @@ def test_a_node_that_refuses_everything_is_not_well(
     assert "closed today" in capsys.readouterr().out
 
 
+def test_an_older_node_is_not_taken_for_one_that_is_down(
+    nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = nodes()
+
+    async def old(fake: FakeNode, request: Any) -> Any:
+        if request.path == LOGS.path:
+            return await raw(
+                b'{"code": "NotFound", "message": "no", "details": {"reason": "no_such_endpoint"}}', status=404
+            )(fake, request)
+        return await well(fake, request)
+
+    node.behave = old
+    assert print_status([node.url]) == 1
+    out = capsys.readouterr().out
+    assert "CRIT the node does not know /api/v1/logs: it is older; update it" in out
+    assert "● /data" in out
+
+
 def test_more_paths_than_one_answer_holds_are_all_asked_for(
     nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -201,12 +258,13 @@ def test_json_is_one_document_with_everything(
     assert print_status([node.url, closed], names={closed: "etl-09"}, as_json=True) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["ok"] is False
-    assert datetime.fromisoformat(document["checked_at"]) - NOW < timedelta(minutes=5)
+    assert timedelta(0) <= datetime.now(UTC) - datetime.fromisoformat(document["checked_at"]) < timedelta(minutes=1)
     up, down = document["nodes"]
     assert (up["name"], up["ok"], up["error"]) == ("prod-etl-01", False, None)
     assert up["node"]["node_id"] == NODE.example.node_id
     assert up["health"]["collectors"][0]["last_error"] == "x"
     assert up["mounts"][0]["used_percent"] == 95.0
+    assert (up["logs"][0]["name"], up["xferlog"][0]["transfers_total"]) == ("app", 12)
     assert [(problem["level"], problem["about"], problem["key"]) for problem in up["problems"]] == [
         ("crit", "fs", "/data"),
         ("warn", "node", ""),
@@ -231,7 +289,7 @@ def test_no_line_is_wider_than_the_terminal_whatever_it_holds(width: int, utf8: 
     states = [
         state(mounts=[mount(HOSTILE), mount("/a", 95)], paths=[path(HOSTILE, error_message=HOSTILE)], name=HOSTILE)
     ]
-    text = render(states, now=NOW, width=width, colour=False, utf8=utf8)
+    text = render(states, TextPage(width=width, colour=False, utf8=utf8), now=NOW)
     assert max(map(width_of, text.splitlines())) <= width
     assert "\x1b" not in text
     assert "\u202e" not in text
@@ -239,7 +297,9 @@ def test_no_line_is_wider_than_the_terminal_whatever_it_holds(width: int, utf8: 
 
 def test_columns_stand_below_each_other_with_wide_characters() -> None:
     text = render(
-        [state(mounts=[mount("/서울-지점"), mount("/b")], paths=[])], now=NOW, width=80, colour=False, utf8=True
+        [state(mounts=[mount("/서울-지점"), mount("/b")], paths=[])],
+        TextPage(width=80, colour=False, utf8=True),
+        now=NOW,
     )
     header, first, second = (line for line in text.splitlines() if line.endswith(("STATE", "ok")) and "%" in line)
     ends = [width_of(line[: line.index("%") + 1]) for line in (header, first, second)]
@@ -248,16 +308,18 @@ def test_columns_stand_below_each_other_with_wide_characters() -> None:
 
 def test_into_a_pipe_nothing_is_cut() -> None:
     long = "/x" * 400
-    assert long in render([state(mounts=[mount(long)], paths=[])], now=NOW, width=None, colour=False, utf8=True)
+    assert long in render(
+        [state(mounts=[mount(long)], paths=[])], TextPage(width=None, colour=False, utf8=True), now=NOW
+    )
 
 
 def test_without_utf8_only_ascii_is_drawn() -> None:
     rows = [mount(percent=95.0), mount("/b", state="stuck"), mount("/c", 85.0)]
-    assert render([state(mounts=rows, paths=[path()])], now=NOW, width=80, colour=False, utf8=False).isascii()
+    assert render([state(mounts=rows, paths=[path()])], TextPage(width=80, colour=False, utf8=False), now=NOW).isascii()
 
 
 def test_colour_marks_what_is_wrong_and_never_leaks_into_the_next_line() -> None:
-    text = render([state(mounts=[mount(percent=95.0)], paths=[])], now=NOW, width=80, colour=True, utf8=True)
+    text = render([state(mounts=[mount(percent=95.0)], paths=[])], TextPage(width=80, colour=True, utf8=True), now=NOW)
     (line,) = (line for line in text.splitlines() if "/data" in line)
     assert line.startswith("\x1b[31m")
     assert all(line.endswith("\x1b[0m") for line in text.splitlines() if "\x1b" in line)

@@ -1,7 +1,7 @@
 """What is wrong, and how badly: one judgement for the tables' order, the colours, the node list and the Overview.
 
-Pure. A domain's judgement is a file of its own, with `QUESTION` (what must be known of every node to judge it), `level`
-and `words` (how bad one of its rows is, and why) and `problems`; and one line here.
+Pure. A domain's judgement is a file of its own, with `QUESTION` (what must be known of every node to judge it; several
+are `QUESTIONS`), `level` and `words` (how bad one of its rows is, and why) and `problems`; and one line here.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ui.glyphs import State
-from ui.problems import fs, node, paths
+from ui.problems import fs, logs, node, paths, xferlog
 from ui.problems.problem import Problem, rank, worst
 from ui.state import NodeState, Question
 
@@ -18,16 +18,18 @@ from ui.state import NodeState, Question
 class Judge:
     """One domain's judgement of a node that answers."""
 
-    question: Question[Any]
     problems: Callable[[NodeState], Iterator[Problem]]
+    questions: tuple[Question[Any], ...]
 
 
 JUDGES: tuple[Judge, ...] = (
-    Judge(node.QUESTION, node.problems),
-    Judge(fs.QUESTION, fs.problems),
-    Judge(paths.QUESTION, paths.problems),
+    Judge(node.problems, (node.QUESTION,)),
+    Judge(fs.problems, (fs.QUESTION,)),
+    Judge(paths.problems, (paths.QUESTION,)),
+    Judge(logs.problems, (logs.QUESTION,)),
+    Judge(xferlog.problems, xferlog.QUESTIONS),
 )
-QUESTIONS: tuple[Question[Any], ...] = tuple(judge.question for judge in JUDGES)
+QUESTIONS: tuple[Question[Any], ...] = tuple(question for judge in JUDGES for question in judge.questions)
 
 
 def level_of(one: NodeState) -> State:

@@ -2,7 +2,9 @@
 
 from ui.views.base import View
 from ui.views.fs import FsView
+from ui.views.logs import LogsView
 from ui.views.overview import OverviewView
 from ui.views.paths import PathsView
+from ui.views.xferlog import XferlogView
 
-VIEWS: tuple[type[View], ...] = (OverviewView, FsView, PathsView)
+VIEWS: tuple[type[View], ...] = (OverviewView, FsView, PathsView, LogsView, XferlogView)

@@ -11,7 +11,10 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from etlmon.contract.endpoint import Endpoint
+from ui.format import TimeStyle
 from ui.keys import key
+from ui.reader import Lines
+from ui.reader.reading import Errand, Found, Reading
 from ui.save import save, save_directory
 from ui.state import Question
 from ui.views.rows import Scope
@@ -63,13 +66,30 @@ class View(Vertical):
         """The operator wants something done on a node; `describe` puts the node's answer into words."""
 
         def __init__(
-            self, node: str, endpoint: Endpoint[Any], body: msgspec.Struct, describe: Callable[[Any], str]
+            self,
+            node: str,
+            endpoint: Endpoint[Any],
+            body: msgspec.Struct,
+            describe: Callable[[Any], str],
+            path: Mapping[str, str] | None = None,
         ) -> None:
             super().__init__()
             self.node = node
             self.endpoint = endpoint
             self.body = body
             self.describe = describe
+            self.path = path or {}
+
+    class ReadingChanged(Message):
+        """The view shows other lines of logs than before, or none."""
+
+    class Sent(Message):
+        """The view wants something of the logs once; `done` is called with what came of it."""
+
+        def __init__(self, errand: Errand, done: Callable[[Found], None]) -> None:
+            super().__init__()
+            self.errand = errand
+            self.done = done
 
     def questions(self, names: Collection[str]) -> Wanted:
         """What these nodes are to be asked while the view is on the screen."""
@@ -78,6 +98,24 @@ class View(Vertical):
     def show(self, scope: Scope) -> None:
         """Show what is known."""
         raise NotImplementedError
+
+    def reading(self) -> Reading | None:
+        """Which lines of logs the view shows; None when it shows none."""
+        return None
+
+    def show_lines(self, document: Lines) -> None:
+        """Show what is known of these lines, as far as they are the ones the view wants."""
+
+    def hold(self, *, paused: bool) -> None:
+        """The screen was paused, or goes on; what is painted by `show` is held by the app already."""
+
+    def turn_times(self, style: TimeStyle) -> bool:
+        """The key for other times was pressed while this style is shown; True when the view has used it up."""
+        return False
+
+    def jump(self, text: str) -> str:
+        """Go to a time as it was typed; why not, when that cannot be."""
+        return "Open a log first: a time is a place in a log."
 
     def point_at(self, node: str) -> None:
         """Another node was chosen outside of the view; one that lists nodes puts its cursor there."""

@@ -12,8 +12,10 @@ from ui import format as fmt
 from ui.glyphs import NOTHING, WORDS, State
 from ui.problems import fs as fs_problems
 from ui.problems import level_of, of_fleet
+from ui.problems import logs as logs_problems
 from ui.problems import node as node_problems
 from ui.problems import paths as paths_problems
+from ui.problems import xferlog as xferlog_problems
 from ui.problems.node import next_try, short_reason
 from ui.problems.problem import Problem, worst
 from ui.state import NodeState, Question
@@ -80,6 +82,23 @@ def _path_count(row: Row[NodeState]) -> int | None:
     return None if paths is None else len(paths)
 
 
+def _errors(row: Row[NodeState]) -> Cell:
+    """Lines of the severity `error` in the last minute, of all logs of the node."""
+    errors = _errors_per_min(row)
+    return (fmt.short_count(errors), "warn" if errors else "dim")
+
+
+def _errors_per_min(row: Row[NodeState]) -> float | None:
+    logs = row.item.answer(logs_problems.QUESTION)
+    return sum(log.errors_per_min for log in logs) if logs else None
+
+
+def _failed(row: Row[NodeState]) -> Cell:
+    """Uploads that broke off a short while ago, or do not lie on the disk."""
+    failed = xferlog_problems.failed_count(row.item)
+    return (fmt.count(failed), "warn" if failed else "dim")
+
+
 def _health(row: Row[NodeState]) -> Health | None:
     return row.item.answer(node_problems.QUESTION)
 
@@ -121,10 +140,12 @@ FIELDS: tuple[Field[NodeState], ...] = (
     Field("state", "STATE", 6, _symbol),
     Field("node", "NODE", 14, lambda row: row.item.name, lambda row: row.item.name, flex=True),
     Field("fullest", "FULLEST MOUNT", 24, _fullest, _fullest_percent, flex=True),
-    Field("paths", "PATHS", 18, _paths, _path_count, priority=1),
-    Field("collectors", "COLLECT", 9, _collectors, _failing, priority=4),
-    Field("store", "STORE", 6, _store, right=True, priority=5),
-    Field("latency", "ANSWER", 6, _latency, lambda row: row.item.latency_ms, right=True, priority=3),
+    Field("paths", "PATHS", 17, _paths, _path_count, priority=1),
+    Field("errors", "ERR/m", 5, _errors, _errors_per_min, right=True, priority=2),
+    Field("failed", "XFAIL", 5, _failed, lambda row: xferlog_problems.failed_count(row.item), right=True, priority=3),
+    Field("collectors", "COLLECT", 9, _collectors, _failing, priority=5),
+    Field("store", "STORE", 6, _store, right=True, priority=6),
+    Field("latency", "ANSWER", 6, _latency, lambda row: row.item.latency_ms, right=True, priority=4),
     Field("seen", "SEEN", 5, _seen, lambda row: row.item.last_ok, right=True),
 )
 

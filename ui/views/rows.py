@@ -21,7 +21,10 @@ RESORT_SEC = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What the screen shows: which nodes, as of when, and how times are written. `now` is the UI's clock."""
+    """What the screen shows: which nodes, as of when, and how times are written. `now` is the UI's clock.
+
+    With `read_only` nothing may be done on any node.
+    """
 
     nodes: tuple[NodeState, ...]
     chosen: str
@@ -29,6 +32,7 @@ class Scope:
     all_nodes: bool = False
     times: TimeStyle = "relative"
     zone: tzinfo | None = None
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,9 @@ class Field(Generic[T]):
             priority=self.priority,
         )
 
+
+NODE_FIELD: Field[Any] = Field("node", "NODE", 14, lambda row: row.node.name, order=lambda row: row.node.name)
+"""Stands before the columns of a view that shows several nodes."""
 
 SEVERITY = "severity"
 

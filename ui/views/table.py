@@ -17,7 +17,7 @@ from ui.save import rows_csv
 from ui.state import NodeState, Question
 from ui.views.base import View, Wanted
 from ui.views.detail import Detail, DetailPane
-from ui.views.rows import SEVERITY, Arranger, Field, Row, Scope, Sort, counted, text_of
+from ui.views.rows import NODE_FIELD, SEVERITY, Arranger, Field, Row, Scope, Sort, counted, text_of
 from ui.views.rows_table import RowsTable
 from ui.widgets.cells import Cell
 from ui.widgets.filterbar import FilterBar, FilterInput
@@ -26,9 +26,6 @@ from ui.widgets.panel import Panel
 from ui.widgets.table import KeyedTable
 
 T = TypeVar("T")
-
-NODE_FIELD: Field[Any] = Field("node", "NODE", 14, lambda row: row.node.name, order=lambda row: row.node.name)
-
 
 _TABLE_BINDINGS = [
     # Priority: a key that decides where the next keys go is handled before they come, also on a line that bursts.
@@ -44,13 +41,14 @@ _TABLE_ACTIONS = frozenset(binding.action.partition("(")[0] for binding in _TABL
 
 class TableView(View, Generic[T]):
     """A view of rows. To make one: set the class variables, write `key_of` and `level_of`, and `detail` if there is
-    more to say of a row than fits in it (with `detail_questions` for what that takes).
+    more to say of a row than fits in it (with `detail_questions` for what that takes). A view of several kinds of
+    rows sets `question`, `fields` and `noun` anew when it turns to another kind.
     """
 
-    question: ClassVar[Question[Any]]
-    fields: ClassVar[tuple[Field[Any], ...]]
-    noun: ClassVar[str] = "row"
-    nothing: ClassVar[str]
+    question: Question[Any]
+    fields: tuple[Field[Any], ...]
+    noun: str = "row"
+    nothing: str
     """What to say when a node has no rows: why that may be, and what to do."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*_TABLE_BINDINGS]
@@ -78,6 +76,10 @@ class TableView(View, Generic[T]):
         """The items of a node."""
         return node.answer(self.question) or ()
 
+    def nothing_of(self, node: NodeState) -> str:
+        """What to say when this node, which has answered, has no rows."""
+        return self.nothing
+
     def detail_questions(self, row: Row[T]) -> tuple[Question[Any], ...]:
         """What more the row's node is to be asked while its detail is open."""
         return ()
@@ -104,12 +106,16 @@ class TableView(View, Generic[T]):
 
     def show(self, scope: Scope) -> None:
         self._scope = scope
-        self._rows = [self._row(scope, node, item) for node in scope.nodes for item in self.items(node)]
+        self._rows = self.rows(scope)
         asked = [question.key for question in self._asked_for_detail()]
         self._follow_detail()
         self._draw()
         if asked != [question.key for question in self._asked_for_detail()]:
             self.post_message(self.QuestionsChanged())
+
+    def rows(self, scope: Scope) -> list[Row[T]]:
+        """The rows of the nodes, in the order in which equally bad ones stand."""
+        return [self.row(scope, node, item) for node in scope.nodes for item in self.items(node)]
 
     def back(self) -> bool:
         if self.leave_input():
@@ -126,19 +132,21 @@ class TableView(View, Generic[T]):
     def is_typing(self) -> bool:
         return self.query_one(FilterBar).is_typing
 
+    @property
+    def is_table_live(self) -> bool:
+        """Whether the keys of the table do something: its rows are in front, and nothing is typed."""
+        return self.opened is None and not self.is_typing
+
     def leave_input(self) -> bool:
-        typing = self.is_typing
-        if typing:
+        if typing := self.query_one(FilterBar).is_typing:
             self.query_one(FilterBar).action_leave()
         return typing
 
     def selection(self) -> tuple[str, str]:
         if self.opened is not None:
             return "the detail", self.query_one(DetailPane).text
-        table = self.query_one(RowsTable)
-        keys = table.marked or {table.cursor_key}
-        rows = [row for row in self.shown_rows if row.key in keys]
-        what = counted(len(rows), self.noun) if table.marked else "the row"
+        rows = self.selected
+        what = counted(len(rows), self.noun) if self.query_one(RowsTable).marked else "the row"
         return what, "\n".join("\t".join(text_of(field.cell(row)) for field in self.shown_fields) for row in rows)
 
     def export(self) -> tuple[str, str, str]:
@@ -176,7 +184,8 @@ class TableView(View, Generic[T]):
         all_nodes = self._scope is not None and self._scope.all_nodes
         return (NODE_FIELD, *self.fields) if all_nodes else self.fields
 
-    def _row(self, scope: Scope, node: NodeState, item: T) -> Row[T]:
+    def row(self, scope: Scope, node: NodeState, item: T) -> Row[T]:
+        """One item as a row of the screen."""
         return Row(
             key=f"{node.name}\n{self.key_of(item)}",
             node=node,
@@ -253,8 +262,8 @@ class TableView(View, Generic[T]):
     def _why_empty(self, scope: Scope) -> str:
         if self._rows:
             return "No row matches the filter. \\ clears it."
-        reasons = [why_nothing(node, self.question, scope.now) for node in scope.nodes]
-        return "\n".join(dict.fromkeys(reason or self.nothing for reason in reasons))
+        reasons = [why_nothing(node, self.question, scope.now) or self.nothing_of(node) for node in scope.nodes]
+        return "\n".join(dict.fromkeys(reasons))
 
     # What the operator does
 
@@ -263,9 +272,14 @@ class TableView(View, Generic[T]):
         event.stop()
         if isinstance(event, KeyedTable.CursorMoved):
             return
-        self.opened = next((row for row in self.shown_rows if row.key == event.key), None)
-        if self.opened is not None:
-            self._swap(detail=True)
+        row = next((row for row in self.shown_rows if row.key == event.key), None)
+        if row is not None:
+            self.open(row)
+
+    def open(self, row: Row[T]) -> None:
+        """Show the detail of a row."""
+        self.opened = row
+        self._swap(detail=True)
 
     def _close_detail(self) -> None:
         self.opened = None
@@ -331,6 +345,6 @@ class TableView(View, Generic[T]):
         self._draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in _TABLE_ACTIONS and (self.opened is not None or self.is_typing):
+        if action in _TABLE_ACTIONS and not self.is_table_live:
             return False
         return super().check_action(action, parameters)

@@ -12,7 +12,7 @@ from rich.cells import get_character_cell_size
 
 from etlmon.clean import MARK, clean
 
-Tone = Literal["ok", "warn", "crit", "down", "dim", "faint", "accent", "info", "title", "active"]
+Tone = Literal["ok", "warn", "crit", "down", "dim", "faint", "accent", "info", "title", "active", "error", "hit"]
 """What a text means; the theme says which colour that is."""
 
 Run = tuple[str, Tone | None]
@@ -30,9 +30,14 @@ _PILE = re.compile(f"([{_MARKS}]{{2}})[{_MARKS}]+")
 
 def plain(text: str) -> str:
     """The text as it may be shown: one line, harmless, and each of its characters of a known width."""
+    return plain_whole(text if text.isascii() and text.isprintable() else text[:_LONGEST])
+
+
+def plain_whole(text: str) -> str:
+    """The same of all of a text, however long it is."""
     if text.isascii() and text.isprintable():
         return text
-    return _PILE.sub(r"\1", _UNSTEADY.sub(_steady, clean(text[:_LONGEST])))
+    return _PILE.sub(r"\1", _UNSTEADY.sub(_steady, clean(text)))
 
 
 def _steady(match: re.Match[str]) -> str:

@@ -87,7 +87,7 @@ class FilterBar(Horizontal):
 
     @property
     def is_typing(self) -> bool:
-        return self._input.has_focus
+        return self.is_attached and self.screen.focused is self._input
 
     def open(self) -> None:
         """Let the operator type."""

@@ -39,6 +39,11 @@ class Painter:
             style = self._widget.rich_style + self._background(look)
             if tone == "active":
                 style += Style(color=self._color("tone-accent"), reverse=True, bold=True)
+            elif tone == "hit":
+                style += Style(color=self._color("tone-warn"), reverse=True)
+            elif tone == "error":
+                # A whole line of it: the colour of what is critical without its weight.
+                style += Style(color=self._color("tone-crit"))
             elif tone is not None:
                 style += Style(color=self._color(f"tone-{tone}"), bold=True if tone in _BOLD else None)
             self._styles[look, tone] = style

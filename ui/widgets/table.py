@@ -158,6 +158,11 @@ class KeyedTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._sort = sort
             self.refresh(Region(0, 0, self._width, 1))
 
+    def clear_marks(self) -> None:
+        """Take all marks away."""
+        self._rows.marked = frozenset()
+        self.refresh()
+
     def move_to(self, key: str) -> bool:
         """Put the cursor on a key and bring it into sight; False when there is no such row."""
         place = self._rows.place(key)
