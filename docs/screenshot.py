@@ -16,13 +16,20 @@ from ui.settings import NodeAddress, UiSettings
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (120, 36)
-SHOTS = {"overview": ("1",), "fs": ("2",), "paths": ("3",), "paths-detail": ("3", "j", "enter")}
+SHOTS = {
+    "overview": ("1",),
+    "fs": ("2",),
+    "paths": ("3",),
+    "paths-detail": ("3", "j", "enter"),
+    "log": ("escape", "4", "enter"),
+    "xferlog": ("escape", "7"),
+}
 SETTLE_SEC = 40.0
-# What happens to be mounted below /mnt on the machine that takes the pictures is not for everybody.
+# What happens to be mounted below /mnt and /tmp on the machine that takes the pictures is not for everybody.
 WELL = (
     NODE_YAML
     + """\
-fs: {{exclude_mounts: [/mnt/*]}}
+fs: {{exclude_mounts: ["/mnt/*", "/tmp/*"]}}
 """
 )
 TROUBLED = (
@@ -30,7 +37,7 @@ TROUBLED = (
     + """\
   - {{path: /data/in, name: partner feed, scan_interval: 5s}}
 fs:
-  exclude_mounts: [/mnt/*]
+  exclude_mounts: ["/mnt/*", "/tmp/*"]
   warn_percent: 15
   expect:
     - {{mount: /data, fstype: nfs4, source: "nas:/export"}}

@@ -281,6 +281,17 @@ def test_a_line_says_how_the_log_itself_fares(more: dict[str, object], words: st
     play(scene, set_up=set_up)
 
 
+def test_a_log_of_which_nothing_was_heard_is_not_called_absent() -> None:
+    def set_up(fake: FakeNode) -> None:
+        fake.answers[XFERLOG_SOURCE.path] = BadRequest("not now")
+
+    async def scene(eye: Looking, fake: FakeNode) -> None:
+        await eye.until_shown("report.csv", "not answered yet")
+        assert not any("no transfer log" in line for line in screen_lines(eye.app))
+
+    play(scene, set_up=set_up)
+
+
 HOSTILE = "/in/\x1b]52;c;x\x07[/x][@click=app.quit]q[/]\u202e\r\n한글-데이터-\U0001f469\u200d\U0001f4bb" + "가" * 300
 
 

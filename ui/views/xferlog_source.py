@@ -37,9 +37,11 @@ class SourceLine(OneLine):
 
 def source_runs(nodes: Sequence[NodeState]) -> list[Run]:
     """How the logs of these nodes fare, in a line."""
-    found = [(node, source) for node in nodes for source in node.answer(xferlog_problems.QUESTION) or ()]
+    answers = [(node, node.answer(xferlog_problems.QUESTION)) for node in nodes]
+    found = [(node, source) for node, sources in answers for source in sources or ()]
     if not found:
-        return [("no transfer log", "dim")]
+        is_told = any(sources is not None for _, sources in answers)
+        return [("no transfer log" if is_told else "how the transfer log fares is not answered yet", "dim")]
     if len(nodes) == 1:
         return _one(*found[0])
     levels = [xferlog_problems.level(source) for _, source in found]
