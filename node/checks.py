@@ -6,12 +6,15 @@ from collections.abc import Iterator
 import msgspec
 
 from etlmon.units import Duration
-from node.settings import NodeSettings, WatchedLog, Xferlog, listen_address
+from node.settings import Cron, NodeSettings, ProcessWatch, WatchedLog, Xferlog, listen_address
 from node.sources.patterns import PatternError, compile_pattern
 from node.sources.timestamps import check_format
 from node.sources.zones import ZoneError, instant, zone_of
 
 SHORTEST_INTERVAL = Duration(0.1)
+
+LONGEST_WAIT = Duration(20)
+"""For the end of a process: a caller waits for the answer as long."""
 
 
 def check(settings: NodeSettings) -> Iterator[tuple[str, str]]:
@@ -41,6 +44,47 @@ def check(settings: NodeSettings) -> Iterator[tuple[str, str]]:
             yield f"logs[{index}].{key}", reason
     for key, reason in _xferlog(settings.xferlog):
         yield f"xferlog.{key}", reason
+    yield from _doubles("process_watch", "name", [watch.title for watch in settings.process_watch])
+    for index, watch in enumerate(settings.process_watch):
+        for key, reason in _process_watch(watch):
+            yield f"process_watch[{index}]{key}", reason
+    yield from _kill(settings)
+    yield from _cron(settings.cron)
+
+
+def _process_watch(watch: ProcessWatch) -> Iterator[tuple[str, str]]:
+    if all(selector is None for selector in (watch.match, watch.exact, watch.pidfile, watch.user, watch.pid)):
+        yield "", f'"{watch.name}" looks for nothing; give it match, exact, pidfile, user or pid'
+    for key in ("match", "exact", "user"):
+        if getattr(watch, key) == "":
+            yield f".{key}", "is empty; every process would fit it"
+    if watch.match:
+        try:
+            compile_pattern(watch.match)
+        except PatternError as error:
+            yield ".match", f'"{watch.match}" is no regular expression: {error}'
+    if watch.max is not None and watch.max < watch.min:
+        yield ".max", f"is below min ({watch.min}); it must not be"
+
+
+def _kill(settings: NodeSettings) -> Iterator[tuple[str, str]]:
+    names = {watch.title for watch in settings.process_watch}
+    for index, name in enumerate(settings.kill.allow or ()):
+        if name not in names:
+            yield f"kill.allow[{index}]", f'"{name}" is no name of a process_watch'
+    if settings.kill.wait > LONGEST_WAIT:
+        yield "kill.wait", f"{settings.kill.wait} is too long; write at most {LONGEST_WAIT}"
+
+
+def _cron(cron: Cron) -> Iterator[tuple[str, str]]:
+    try:
+        zone_of(cron.timezone)
+    except ZoneError as error:
+        yield "cron.timezone", f'"{cron.timezone}": {error}'
+    if not cron.spool:
+        yield "cron.spool", "names no directory; leave it out for the usual ones"
+    if cron.run_log not in ("", "auto", "journal") and not cron.run_log.startswith("/"):
+        yield "cron.run_log", f'"{cron.run_log}" is neither auto nor journal nor an absolute path'
 
 
 def _log(log: WatchedLog) -> Iterator[tuple[str, str]]:

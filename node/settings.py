@@ -118,6 +118,53 @@ class Xferlog(Section, frozen=True, kw_only=True):
     session_max: Duration = Duration(86400)
 
 
+class ProcessWatch(Section, frozen=True, kw_only=True):
+    """What to look for: a process must fit each selector that is given, and at least one is."""
+
+    name: str = ""
+    match: str | None = None
+    exact: str | None = None
+    pidfile: AbsolutePath | None = None
+    user: str | None = None
+    pid: Count | None = None
+    min: CountOrZero = 1
+    max: Count | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is called: its name, or what it looks for."""
+        return self.name or self.looks_for
+
+    @property
+    def looks_for(self) -> str:
+        """The selectors in words, for example `match etl_worker, user etl`."""
+        selectors = {key: getattr(self, key) for key in ("match", "exact", "pidfile", "user", "pid")}
+        return ", ".join(f"{key} {value}" for key, value in selectors.items() if value is not None)
+
+
+class Kill(Section, frozen=True, kw_only=True):
+    enabled: bool = True
+    allow: tuple[str, ...] | None = None
+    signals: tuple[Literal["SIGTERM", "SIGKILL"], ...] = ("SIGTERM", "SIGKILL")
+    users: tuple[str, ...] | None = None
+    protect: tuple[str, ...] = ("systemd", "sshd", "sshd-session", "dbus-daemon", "login")
+    wait: Duration = Duration(3)
+    rate_per_minute: Count = 10
+
+
+class Cron(Section, frozen=True, kw_only=True):
+    enabled: bool = True
+    system_crontab: AbsolutePath = "/etc/crontab"
+    cron_d: AbsolutePath = "/etc/cron.d"
+    spool: tuple[AbsolutePath, ...] = ("/var/spool/cron/crontabs", "/var/spool/cron")
+    anacrontab: AbsolutePath = "/etc/anacrontab"
+    flavour: Literal["auto", "debian", "cronie"] = "auto"
+    timezone: str = "local"
+    systemd_timers: bool = True
+    run_log: str = "auto"
+    grace: Duration = Duration(300)
+
+
 class History(Section, frozen=True, kw_only=True):
     raw: Duration = Duration(86400)
     minute: Duration = Duration(7 * 86400)
@@ -134,6 +181,7 @@ class Keep(Section, frozen=True, kw_only=True):
 class Retention(Section, frozen=True, kw_only=True):
     log_lines: Keep = Keep(max_age=Duration(7 * 86400), max_rows=100_000)
     xferlog_entries: Keep = Keep(max_age=Duration(7 * 86400), max_rows=100_000)
+    cron_runs: Keep = Keep(max_age=Duration(30 * 86400), max_rows=100_000)
     events: Keep = Keep(max_age=Duration(30 * 86400), max_rows=100_000)
     audit: Keep = Keep(max_age=Duration(365 * 86400), max_rows=0)
 
@@ -162,13 +210,13 @@ class NodeSettings(Section, frozen=True, kw_only=True):
     paths: tuple[WatchedPath, ...] = ()
     logs: tuple[WatchedLog, ...] = ()
     xferlog: Xferlog = Xferlog()
+    process_watch: tuple[ProcessWatch, ...] = ()
+    kill: Kill = Kill()
+    cron: Cron = Cron()
     history: History = History()
     retention: Retention = Retention()
     security: Security = msgspec.field(default_factory=Security)
     logging: Logging = Logging()
-    process_watch: list[Any] = msgspec.field(default_factory=list)
-    kill: dict[str, Any] = msgspec.field(default_factory=dict)
-    cron: dict[str, Any] = msgspec.field(default_factory=dict)
     arrivals: list[Any] = msgspec.field(default_factory=list)
     host: dict[str, Any] = msgspec.field(default_factory=dict)
     alerts: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -178,9 +226,6 @@ class NodeSettings(Section, frozen=True, kw_only=True):
 
 
 PENDING = (
-    "process_watch",
-    "kill",
-    "cron",
     "arrivals",
     "host",
     "alerts",

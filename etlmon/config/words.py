@@ -28,7 +28,7 @@ def describe(type_: inspect.Type) -> str:
         case inspect.LiteralType(values=values):
             return "one of " + ", ".join(map(str, values))
         case inspect.ListType(item_type=item) | inspect.VarTupleType(item_type=item):
-            return "list" if isinstance(item, inspect.AnyType) else f"list of {_plural(item)}"
+            return "list" if isinstance(item, inspect.AnyType) else f"list{_items(item)}"
         case inspect.DictType(value_type=value):
             return "mapping" if isinstance(value, inspect.AnyType) else f"mapping of text to {describe(value)}"
         case inspect.StructType():
@@ -70,6 +70,8 @@ def _range(type_: inspect.IntType | inspect.FloatType) -> str:
     return "" if type_.ge is None else f" of at least {type_.ge:g}"
 
 
-def _plural(item: inspect.Type) -> str:
+def _items(item: inspect.Type) -> str:
     phrase = describe(item)
-    return phrase if phrase.startswith("text") else phrase + "s"
+    if phrase.startswith("one of"):
+        return f", each {phrase}"
+    return f" of {phrase}" if phrase.startswith("text") else f" of {phrase}s"

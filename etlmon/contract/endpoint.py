@@ -22,7 +22,8 @@ class Endpoint(Generic[Answer]):
     `status` is the success status, `errors` the failures a caller should expect beyond 400, 403 (Host), 405 and 500.
     `also` are further statuses that carry the answer itself: an unhealthy node says so with 503 and its whole health.
     `headers` maps each documented answer header to its meaning. With `keeps_layout` the line feeds and tabs in the
-    answer's strings are part of what they say, and the client leaves them.
+    answer's strings are part of what they say, and the client leaves them. `patience_sec` is how much longer than usual
+    an answer may take, because the node waits for something.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -37,6 +38,7 @@ class Endpoint(Generic[Answer]):
     also: tuple[int, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     keeps_layout: bool = False
+    patience_sec: float = 0.0
 
     @property
     def is_command(self) -> bool:

@@ -51,11 +51,14 @@ def test_a_small_node_configuration_loads() -> None:
     assert (path.path, path.scan_interval, path.max_depth, path.exclude) == ("/data/logs", Duration(60), 5, ("*.tmp",))
     (log,) = settings.logs
     assert (log.name, log.path, log.follow, log.buffer_lines) == ("app", "/var/log/app.log", True, 500)
-    assert settings.process_watch == [{"name": "etl_worker", "match": "etl_worker"}, {"pid": 12345}]
-    assert settings.cron == {"enabled": True}
+    assert [(watch.title, watch.looks_for) for watch in settings.process_watch] == [
+        ("etl_worker", "match etl_worker"),
+        ("pid 12345", "pid 12345"),
+    ]
+    assert settings.cron == node_settings.Cron()
     assert settings.xferlog.path == "/var/log/xferlog"
     assert settings.xferlog.parse_start == "2026-01-01T00:00:00Z"
-    assert {warning.key_path for warning in loaded.warnings} == {"process_watch", "cron"}
+    assert loaded.warnings == []
 
 
 def test_a_small_ui_configuration_loads() -> None:
@@ -78,7 +81,7 @@ def test_a_configuration_with_every_section_loads_and_its_reserved_parts_are_nam
     not_given = {"clusters", "dataproc", "loadtests"}
     assert {warning.key_path for warning in loaded.warnings} == set(PENDING) - not_given
     said = {warning.key_path: warning.message for warning in loaded.warnings}
-    assert said["cron"] == "has no effect in this version"
+    assert said["alerts"] == "has no effect in this version"
     assert said["security.tokens"] == "has no effect in this version: it does NOT protect this node"
     assert said["security.tls"] == said["security.tokens"]
 
