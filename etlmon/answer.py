@@ -15,7 +15,12 @@ A = TypeVar("A")
 
 
 class NodeError(Exception):
-    """No answer from a node. `message` says what happened and what to do; `str()` puts the node's address before it."""
+    """No answer from a node. `message` says what happened and what to do; `str()` puts the node's address before it.
+
+    `was_sent` is False when the request never left: no connection came about.
+    """
+
+    was_sent = True
 
     def __init__(self, address: str, message: str) -> None:
         super().__init__(f"{address}: {message}")

@@ -30,6 +30,7 @@ from etlmon.answer import (
 from etlmon.clean import clean
 from etlmon.contract.endpoint import Endpoint
 from etlmon.contract.errors import ErrorBody
+from etlmon.contract.node import NODE_ID_HEADER
 from etlmon.stream import SILENCE_SEC, Connected, EventParser, Moved, ServerEvent
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class NodeClient:
 
     A `session` that is passed in is used for TCP and not closed. `timeout` is for a whole call, `connect_timeout` for
     the connection; both in seconds. A wrong address does not raise here: each call then says so.
+
+    A command says for which node it is meant, so that another one that answers at the same address, at the far end of a
+    tunnel that was set up anew, refuses it.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class NodeClient:
         self._streams: aiohttp.ClientSession | None = None
         self._timeout = timeout
         self._connect_timeout = connect_timeout
+        self._node_id = ""
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,16 +91,20 @@ class NodeClient:
         query: msgspec.Struct | None = None,
         body: msgspec.Struct | None = None,
         etag: str | None = None,
+        node_id: str = "",
         **path: str,
     ) -> Answer[A]:
         """One call. `path` fills the braces of the endpoint's path; `etag` makes "not modified" a possible answer.
 
+        `node_id` is the node that a command is meant for; without it, the one that answered this client last.
         Raises NodeError.
         """
         target = self._target()
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         if etag is not None:
             headers["If-None-Match"] = etag
+        if endpoint.is_command and (meant := node_id or self._node_id):
+            headers[NODE_ID_HEADER] = meant
         content = None
         if endpoint.body is not None:
             headers["Content-Type"] = "application/json"
@@ -107,8 +116,11 @@ class NodeClient:
             params=_parameters(query),
             headers=headers,
             data=content,
+            patience_sec=endpoint.patience_sec,
         )
-        return read_answer(self.address, endpoint, raw)
+        answer = read_answer(self.address, endpoint, raw)
+        self._node_id = answer.node_id
+        return answer
 
     async def follow(
         self,
@@ -159,7 +171,7 @@ class NodeClient:
         except aiohttp.ClientPayloadError as error:
             raise NodeUnreachable(self.address, "the connection broke off") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise self._error(target, error) from error
+            raise self._error(target, error, timeout=self._timeout) from error
 
     async def _begin(self, endpoint: Endpoint[A], response: "aiohttp.ClientResponse") -> str:
         """Who streams. Raises NodeError when what comes is no stream."""
@@ -182,23 +194,29 @@ class NodeClient:
         except ValueError as error:
             raise NodeUnreachable(self.address, str(error)) from error
 
-    async def _exchange(self, target: Target, method: str, path: str, **request: Any) -> RawAnswer:
+    async def _exchange(
+        self, target: Target, method: str, path: str, *, patience_sec: float, **request: Any
+    ) -> RawAnswer:
         import aiohttp
         from yarl import URL
 
         url = URL(target.url + path, encoded=True)
+        timeout = self._timeout + patience_sec
         started = time.perf_counter()
         try:
             async with self._session(target).request(
                 method,
                 url,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=self._connect_timeout),
+                timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=self._connect_timeout),
                 **request,
             ) as response:
                 content = await self._read(response)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise self._error(target, error) from error
+            failure = self._error(target, error, timeout=timeout)
+            unconnected = (aiohttp.ClientConnectorError, aiohttp.ClientSSLError, aiohttp.ConnectionTimeoutError)
+            failure.was_sent = not isinstance(error, unconnected)
+            raise failure from error
         return RawAnswer(
             status=response.status,
             headers=_clean_headers(response),
@@ -227,7 +245,7 @@ class NodeClient:
             self._streams = _new_session(target, connections=0)
         return self._streams
 
-    def _error(self, target: Target, error: Exception) -> NodeError:
+    def _error(self, target: Target, error: Exception, *, timeout: float) -> NodeError:
         """The one place where what aiohttp and the system raise becomes a NodeError."""
         import aiohttp
 
@@ -236,7 +254,7 @@ class NodeClient:
                 self.address, f"no connection within {self._connect_timeout:g} s: is the host up, does a firewall drop?"
             )
         if isinstance(error, TimeoutError):
-            return NodeTimeout(self.address, f"no answer within {self._timeout:g} s: the node or the way to it is slow")
+            return NodeTimeout(self.address, f"no answer within {timeout:g} s: the node or the way to it is slow")
         if isinstance(error, aiohttp.ClientSSLError):
             return NodeUnreachable(self.address, f"no TLS connection: {clean(str(error))}")
         if isinstance(error, aiohttp.ClientConnectorDNSError):

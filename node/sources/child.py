@@ -32,10 +32,10 @@ class Answer:
 class Child:
     """One running process with two pipes, in a session of its own. It belongs to the event loop it was made in."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        """Start it. Raises OSError when the system has no room for a process or its pipes."""
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        """Start it, by default with an empty environment. Raises OSError when the system has no room for it."""
         self._loop = asyncio.get_running_loop()
-        self._requests, self._answers, self.pid = _spawn(command)
+        self._requests, self._answers, self.pid = _spawn(command, {**libraries(), **(environment or {})})
         self._look_again_sec = _FIRST_LOOK_SEC
         self._reaped = self._loop.create_future()
         self._loop.add_reader(self._answers, self._read)
@@ -140,7 +140,12 @@ class ProbeChild(Child):
             self._answer.set_result(None)
 
 
-def _spawn(command: Sequence[str]) -> tuple[int, int, int]:
+def libraries() -> dict[str, str]:
+    """The environment of every child: where an interpreter that lies elsewhere finds its libraries."""
+    return {name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"}
+
+
+def _spawn(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, int, int]:
     """Start it: (descriptor for requests, descriptor of its answers, pid)."""
     with contextlib.ExitStack() as open_pipes:
         requests_out, requests_in = _pipe(open_pipes)
@@ -148,7 +153,7 @@ def _spawn(command: Sequence[str]) -> tuple[int, int, int]:
         pid = os.posix_spawn(
             command[0],
             [*command],
-            {name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"},
+            environment,
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, requests_out, 0),
                 (os.POSIX_SPAWN_DUP2, answers_in, 1),

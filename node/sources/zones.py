@@ -4,9 +4,11 @@ When clocks are put back, the times of an hour stand in a log twice and look the
 order of the lines, and when they were written, as far as that is known.
 """
 
+import io
 import zoneinfo
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 
 LOCAL = "local"
 """The zone of this host: TZ of the environment or /etc/localtime, tzset(3)."""
@@ -50,6 +52,36 @@ def passes(local: datetime, zone: tzinfo | None) -> tuple[datetime, ...]:
     """
     first, second = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     return (first, second) if first < second else (first,)
+
+
+class SystemZone:
+    """The zone of this host as its daemons know it, read again when it was changed: /etc/localtime (localtime(5)).
+
+    TZ in the environment of this process is not theirs. Where the file is missing or is none it is UTC, tzset(3).
+    """
+
+    def __init__(self, localtime: str = "/etc/localtime") -> None:
+        self.zone: tzinfo = UTC
+        self.name = "UTC"
+        self._path = Path(localtime)
+        self._data = b""
+
+    def look(self) -> bool:
+        """Read it; whether it is another one than before."""
+        try:
+            data, place = self._path.read_bytes(), str(self._path.resolve())
+        except (OSError, RuntimeError):  # RuntimeError: a link in a circle
+            data, place = b"", ""
+        name = place.partition("/zoneinfo/")[2].removeprefix("posix/").removeprefix("right/") or LOCAL
+        if (data, name) == (self._data, self.name):
+            return False
+        before = (self.zone, self.name)
+        try:
+            self.zone, self.name = zoneinfo.ZoneInfo.from_file(io.BytesIO(data), key=name), name
+        except (ValueError, OSError):
+            self.zone, self.name = UTC, "UTC"
+        self._data = data
+        return (self.zone, self.name) != before
 
 
 class LineClock:

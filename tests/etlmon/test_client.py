@@ -1,6 +1,7 @@
 """Asking a node, over real sockets: answers, and everything that can come instead of one."""
 
 import asyncio
+import dataclasses
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import aiohttp
 import msgspec
 import pytest
+from aiohttp import web
 
 from etlmon.address import parse_address
 from etlmon.client import (
@@ -181,6 +183,7 @@ def test_nothing_listening_says_refused_and_what_to_look_at() -> None:
     async def main() -> None:
         error = await error_from(nodes.closed_port(), NodeUnreachable)
         assert "connection refused: is `etlmon node` running" in error.message
+        assert not error.was_sent
         assert "SSH tunnel" in error.message
 
     run(main())
@@ -207,6 +210,7 @@ def test_what_is_no_address_is_refused_with_an_example(address: str) -> None:
 def test_a_tunnel_without_a_far_end_is_told_from_a_refused_connection() -> None:
     error = run(error_of(nodes.hanging_up, NodeUnreachable))
     assert "closed it without an answer" in error.message
+    assert error.was_sent
 
 
 def test_a_host_that_drops_packets_times_out_on_the_connection() -> None:
@@ -214,6 +218,7 @@ def test_a_host_that_drops_packets_times_out_on_the_connection() -> None:
         async with nodes.black_hole() as address:
             error = await error_from(address, NodeTimeout, timeout=2.0, connect_timeout=0.2)
             assert "no connection within 0.2 s" in error.message
+            assert not error.was_sent
 
     run(main())
 
@@ -221,6 +226,52 @@ def test_a_host_that_drops_packets_times_out_on_the_connection() -> None:
 def test_a_node_that_thinks_too_long_times_out() -> None:
     error = run(error_of(nodes.slow(5), NodeTimeout, timeout=0.2))
     assert "no answer within 0.2 s" in error.message
+    assert error.was_sent
+
+
+def test_where_the_node_itself_waits_for_something_the_client_waits_longer() -> None:
+    patient = dataclasses.replace(PATH_SCAN, patience_sec=20.0)
+
+    async def main() -> None:
+        async with FakeNode() as node:
+            node.behave = nodes.slow(0.5)
+            client = NodeClient(node.url, timeout=0.1)
+            assert (await client.ask(patient)).unwrap() == PATH_SCAN.example
+            with pytest.raises(NodeTimeout, match=r"no answer within 0\.1 s"):
+                await client.ask(PATH_SCAN)
+            node.behave = nodes.slow(20)
+            with pytest.raises(NodeTimeout, match=r"no answer within 0\.3 s"):
+                await client.ask(dataclasses.replace(PATH_SCAN, patience_sec=0.2))
+            await client.close()
+
+    run(main())
+
+
+def test_a_command_is_for_the_node_that_is_named_or_else_that_answered_last() -> None:
+    meant: list[str | None] = []
+
+    async def note(fake: FakeNode, request: web.Request) -> web.StreamResponse:
+        meant.append(request.headers.get("X-Etlmon-Node"))
+        return await nodes.well(fake, request)
+
+    async def main() -> None:
+        async with FakeNode(node_id="a") as node:
+            node.behave = note
+            client = NodeClient(node.url)
+            await client.ask(PATH_SCAN)
+            await client.ask(PATH_SCAN)
+            await client.ask(PATHS)
+            node.node_id = "b"
+            with pytest.raises(NodeRefused):
+                await client.ask(PATH_SCAN)
+            await client.ask(FS)
+            await client.ask(PATH_SCAN)
+            with pytest.raises(NodeRefused):
+                await client.ask(PATH_SCAN, node_id="a")
+            await client.close()
+            assert meant == [None, "a", None, "a", None, "b", "a"]
+
+    run(main())
 
 
 def test_a_node_that_drips_byte_by_byte_times_out_as_a_whole() -> None:

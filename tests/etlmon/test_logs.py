@@ -151,16 +151,77 @@ def test_silence_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         ("POST https://hooks.slack.com/services/T0/B0/xyz failed", "POST https://hooks.slack.com/*** failed"),
         ("https://example.com/api/webhooks/1/abc", "https://example.com/***"),
         ("https://api.telegram.org/bot123:abc/sendMessage", "https://api.telegram.org/***"),
+        ("ftp://me:p@ss@host/in", "ftp://me:***@host/in"),
+        ("postgresql://etl:s3cret@db:5432/dw?x=1", "postgresql://etl:***@db:5432/dw?x=1"),
+        ("PGPASSWORD=x psql -h db; date", "PGPASSWORD=*** psql -h db; date"),
+        (
+            "java -Djavax.net.ssl.keyStorePassword=changeit -jar a.jar",
+            "java -Djavax.net.ssl.keyStorePassword=*** -jar a.jar",
+        ),
+        ("mount -o user=a,pass=b //s/x /m", "mount -o user=a,pass=*** //s/x /m"),
+        ("tool --db-pass hunter2 -v", "tool --db-pass *** -v"),
+        ("tool -password hunter2 -v", "tool -password *** -v"),
+        ("Authorization: abc123", "Authorization: ***"),
+        ("X-Api-Key: abc", "X-Api-Key: ***"),
+        ("AWS_SECRET_ACCESS_KEY=a/b+c aws s3 ls", "AWS_SECRET_ACCESS_KEY=*** aws s3 ls"),
+        ("SECRET_KEY=a AccountKey=b==;x", "SECRET_KEY=*** AccountKey=***;x"),
+        ("git clone with ghp_0123456789abcdefABCDEF", "git clone with ***"),
+        ("mysql -u root -phunter2 db", "mysql -u root -p*** db"),
+        ("mysqldump -p'a b' --all | gzip -p1", "mysqldump -p*** --all | gzip -p1"),
+        ("/usr/bin/mariadb-dump -psecret", "/usr/bin/mariadb-dump -p***"),
+        ("sshpass -p hunter2 ssh -p 22 host", "sshpass -p *** ssh -p *** host"),
+        ("sshpass -phunter2 scp a b:", "sshpass -p*** scp a b:"),
+        ("curl -u etl:hunter2 https://h/x", "curl -u etl:*** https://h/x"),
+        ("curl --user=etl:hunter2 https://h/x", "curl --user=etl:*** https://h/x"),
+        ("lftp -u etl,hunter2 ftp.host", "lftp -u etl,*** ftp.host"),
+        ("redis-cli -h r -a hunter2 ping", "redis-cli -h r -a *** ping"),
+        ("ldapsearch -x -w hunter2 -b dc=x", "ldapsearch -x -w *** -b dc=x"),
+        ("smbclient //s/x -U etl%hunter2", "smbclient //s/x -U etl%***"),
+        ("sqlplus etl/hunter2@DW @load.sql", "sqlplus etl/***@DW @load.sql"),
+        ("sqlldr userid=etl/hunter2@DW", "sqlldr userid=etl/***@DW"),
+        ("sqlcmd -S db -U sa -P hunter2", "sqlcmd -S db -U sa -P ***"),
+        ("7z a -phunter2 out.7z in", "7z a -p*** out.7z in"),
+        ("openssl req -passout pass:hunter2 -in a", "openssl req -passout pass:*** -in a"),
+        ("sh -c 'mysql -phunter2 db'", "sh -c 'mysql -p*** db'"),
     ],
 )
 def test_secrets_are_hidden(text: str, shown: str) -> None:
     assert logs.redact(text) == shown
+    assert logs.redact(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["etl", "--password", "two words", "--user", "x"], "etl --password *** --user x"),
+        (["etl", "--password=two words", "x"], "etl --password=*** x"),
+        (["env", "PGPASSWORD=two words, three", "psql"], "env PGPASSWORD=*** psql"),
+        (["etl", "--password", "--user", "x"], "etl --password --user x"),
+        (["mysql", "-ptwo words", "db"], "mysql -p*** db"),
+        (
+            ["curl", "-H", "Authorization: Bearer abc def", "https://h"],
+            "curl -H Authorization:*** https://h",
+        ),
+        (["sh", "-c", "PGPASSWORD=x psql -h db"], "sh -c PGPASSWORD=*** psql -h db"),
+        (["bash", "-lc", "curl -u a:b https://h; date"], "bash -lc curl -u a:*** https://h; date"),
+        (["python3", "-c", "print('a  b')"], "python3 -c print('a  b')"),
+        (["tool", "--token-file", "/run/token", "--passwords", "5"], "tool --token-file /run/token --passwords 5"),
+        (["a\nb", "", "c"], "a\nb  c"),
+        ([], ""),
+    ],
+)
+def test_secrets_in_the_arguments_of_a_program_are_hidden_to_their_end(arguments: list[str], shown: str) -> None:
+    assert logs.redact_arguments(arguments) == shown
 
 
 @pytest.mark.parametrize(
     "text",
     ["the token is bad", "5 tokens: one", "token=", "passwords were wrong", "http://127.0.0.1:8080/api/v1/fs",
-     "listening on http://[::1]:8080", "basic settings", "/data/secret/in: denied", "--password-file"],
+     "listening on http://[::1]:8080", "basic settings", "/data/secret/in: denied", "--password-file",
+     "mkdir -p /data/in", "ssh -p 22 host",
+     "psql -p 5432 -U etl", "cp -p a b", "bypass=1", "tar -zcf a.tgz -P /data", "mysql -p db",
+     "curl -u etl https://h/x:y",
+     "docker run -p 80:80 mysql", "ls /opt/mysql -p", "sort -u a,b", "a@b.c: sent", "http://h:80/x@y"],
 )  # fmt: skip
 def test_what_is_no_secret_stays(text: str) -> None:
     assert logs.redact(text) == text
@@ -168,7 +229,8 @@ def test_what_is_no_secret_stays(text: str) -> None:
 
 @pytest.mark.parametrize(
     "piece", ["a", "://", "https://", "--", "token", "hook/", "https://a/", '"', "token='", ".", "a.", "x-", "bearer ",
-              "a://b:c", "authorization:", "password = "]
+              "a://b:c", "authorization:", "password = ", "mysql ",
+              "mysql -p", "mysql", "curl -u a:", "-p", "eyJ", "pass", "ghp_"]
 )  # fmt: skip
 def test_no_text_takes_long_to_look_through(piece: str) -> None:
     record = logging.LogRecord("a", logging.INFO, __file__, 1, "%s", (piece * 1_000_000,), None)

@@ -1,7 +1,8 @@
 """A read-only FUSE file system whose calls hang while they are told to: a stand-in for a network file server.
 
-`python hangfs.py BACKING MOUNT_POINT CONTROL` shows BACKING at MOUNT_POINT. While a file CONTROL/statfs, readdir,
-getattr or read exists, that call does not return; the caller then cannot even be killed, like one on a hard NFS mount.
+`python hangfs.py BACKING MOUNT_POINT CONTROL [direct_io]` shows BACKING at MOUNT_POINT; direct_io goes past the page
+cache. While a file CONTROL/statfs, readdir, getattr or read exists, that call does not return; the caller then cannot
+even be killed, like one on a hard NFS mount.
 Every hang ends by itself after HANG_AT_MOST_SEC, so that no machine is left with processes nobody can end.
 """
 
@@ -66,13 +67,14 @@ def _state(thread: Path) -> str:
 
 
 @contextlib.contextmanager
-def hangfs(where: Path) -> Iterator[HangFs]:
+def hangfs(where: Path, *, direct_io: bool = False) -> Iterator[HangFs]:
     """hangfs mounted at `where`, released and unmounted when the block ends, however it ends."""
     backing, control = where.with_name(where.name + ".backing"), where.with_name(where.name + ".control")
     for directory in (where, backing, control):
         directory.mkdir(parents=True)
     (backing / "file").write_text("content\n")
     arguments = [sys.executable, "-m", "tests.fakes.hangfs", str(backing), str(where), str(control)]
+    arguments += ["direct_io"] if direct_io else []
     server = subprocess.Popen(arguments, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2])
     mounted = HangFs(where, backing, control, server)
     try:
@@ -94,7 +96,7 @@ def hangfs(where: Path) -> Iterator[HangFs]:
         server.communicate()
 
 
-def serve(backing: str, mount_point: str, control: str) -> None:
+def serve(backing: str, mount_point: str, control: str, *more: str) -> None:
     """Serve until unmounted."""
     import mfusepy  # here, because tests that only drive a server must load where libfuse is missing
 
@@ -132,8 +134,9 @@ def serve(backing: str, mount_point: str, control: str) -> None:
 
     # Without the kernel's caches every call comes here, as one does to a server that is asked for what is new.
     options = {"ro": True, "fsname": "hangfs", "attr_timeout": 0, "entry_timeout": 0}
+    options |= dict.fromkeys(more, True)
     mfusepy.FUSE(Operations(), mount_point, foreground=True, nothreads=False, **options)
 
 
 if __name__ == "__main__":
-    serve(*sys.argv[1:4])
+    serve(*sys.argv[1:])

@@ -99,10 +99,11 @@ def ask(address: str, path: str) -> tuple[int, Any]:
         connection = http.client.HTTPConnection("localhost", timeout=5)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(5)
-        connection.sock.connect(address.removeprefix("unix:"))
     else:
         connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=5)
     try:
+        if connection.sock is not None:
+            connection.sock.connect(address.removeprefix("unix:"))
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
