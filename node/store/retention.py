@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 import aiosqlite
 
 from node import settings
-from node.store import fs, paths
+from node.store import fs, paths, processes
 from node.store.database import Database
 from node.store.logs_retention import LogRetention
 from node.store.rows import stamp, value
 from node.store.series import Series
 
-SERIES = (fs.USAGE, paths.HISTORY)
+SERIES = (fs.USAGE, paths.HISTORY, processes.HISTORY)
 
 _BATCH_ROWS = 1000
 _MINUTE, _HOUR = len("2026-11-21T06:00"), len("2026-11-21T06")
@@ -60,6 +60,7 @@ class Retention:
             _Append("events", keep.events),
             _Append("audit", keep.audit),
             _Append("tail_gaps", keep.events),
+            _Append("cron_runs", keep.cron_runs),
             _Append("xferlog_entries", keep.xferlog_entries, at="log_time"),
             _Append("xferlog_unparsed", keep.xferlog_entries),
         )

@@ -8,12 +8,51 @@ import pytest
 
 from etlmon.contract.fs import Mount
 from etlmon.contract.node import Event, EventQuery
-from node.store import fs, node
+from etlmon.contract.processes import Process
+from node.store import cron, fs, node, processes
 from tests.node.store.log_batches import batch, put
 from tests.node.store.opened import START, fetch, opened
 from tests.peers import program, run
 
 TEXT = (Path(__file__).parents[3] / "docs" / "storage.md").read_text(encoding="utf-8")
+
+
+CRON = cron.CronLook(
+    at=START,
+    jobs=[
+        cron.StoredJob(
+            job_id=1,
+            number=1,
+            schedule="* * * * *",
+            command="load",
+            source="/etc/crontab",
+            state="missed",
+            state_reason="cron was down",
+            last_checked=START,
+            known_since=START,
+        )
+    ],
+    runs=[cron.StoredRun(key="a", at=START, job_id=1, state="failed", exit_code=3)],
+)
+
+
+PROCESSES = processes.ProcessLook(
+    processes=[
+        Process(watch="etl_worker", pid=7, cmdline="worker.py", cpu_percent=72.7, status="RUNNING", collected_at=START)
+    ],
+    watches=[],
+    points=[
+        processes.WatchPoint(
+            watch="etl_worker",
+            at=START,
+            running=1,
+            cpu_percent=72.7,
+            mem_rss_bytes=None,
+            read_bytes_per_sec=None,
+            write_bytes_per_sec=None,
+        )
+    ],
+)
 
 
 def documented() -> dict[str, list[str]]:
@@ -36,7 +75,7 @@ def test_every_table_and_column_is_documented(tmp_path: Path) -> None:
 @pytest.mark.peer("sqlite3")
 def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -> None:
     queries = re.findall(r"^SELECT .*;$", TEXT, flags=re.MULTILINE)
-    assert len(queries) == 11
+    assert len(queries) == 15
     path, copy = tmp_path / "etlmon.db", tmp_path / "copy.db"
 
     async def scenario() -> str:
@@ -46,6 +85,8 @@ def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -
             await database.write(lambda db: fs.record(db, [mount]))
             await database.write(lambda db: node.add_events(db, [event]))
             await put(database, batch("a line", "another"))
+            await database.write(lambda db: processes.record(db, [PROCESSES]))
+            await database.write(lambda db: cron.record(db, [CRON]))
             told = "".join(run(program("sqlite3"), "-readonly", path, query) for query in queries)
             run(program("sqlite3"), path, f".backup {copy}")
             return told + database.node_id
@@ -54,6 +95,10 @@ def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -
     assert "/|93%|ok\n" in told
     assert "2026-11-21T06:00:00.000Z|fs|/|tested|hello\n" in told
     assert "app|following|2|2026-11-21T06:00:00.000Z|0\n" in told
+    assert "etl_worker|7|RUNNING|72.7||worker.py\n" in told
+    assert "2026-11-21T06:00:00.000Z|1|72.7\n" in told
+    assert "* * * * *|load|missed|cron was down|\n" in told
+    assert "2026-11-21T06:00:00.000Z|load|failed|3|\n" in told
     assert "2026-11-21T06:00:00.000Z|a line\n2026-11-21T06:00:00.000Z|another\n" in told
 
     async def restored() -> str:

@@ -14,7 +14,7 @@ from etlmon.contract.node import AuditEntry, Event, EventQuery
 from etlmon.contract.paths import PathStats
 from etlmon.units import Duration
 from node.settings import History, Keep, Retention
-from node.store import fs, node, paths
+from node.store import cron, fs, node, paths, processes
 from node.store.database import Database
 from node.store.retention import Retention as Keeper
 from node.store.rows import stamp
@@ -134,6 +134,27 @@ def test_gaps_and_transfers_go_like_events_each_by_its_own_time(tmp_path: Path) 
     with_database(tmp_path / "etlmon.db", scenario)
 
 
+def test_runs_of_cron_go_by_when_they_started_or_were_due(tmp_path: Path) -> None:
+    async def left(database: Database) -> list[str]:
+        return [row[0] for row in await database.read(fetch, "SELECT key FROM cron_runs ORDER BY id")]
+
+    async def scenario(database: Database) -> None:
+        told = [
+            cron.StoredRun(key=str(second), at=after(second), job_id=1, state="ok" if second % 20 else "missed")
+            for second in range(0, 100, 10)
+        ]
+        await database.write(lambda db: cron.record(db, [cron.CronLook(at=START, runs=told)]))
+        young, few = Keep(max_age=Duration(50), max_rows=0), Keep(max_age=Duration(0), max_rows=2)
+        await finish(Keeper(database, Retention(cron_runs=FOR_EVER), HISTORY), after(10**9))
+        assert len(await left(database)) == 10
+        await finish(Keeper(database, Retention(cron_runs=young), HISTORY), after(100))
+        assert await left(database) == ["50", "60", "70", "80", "90"]
+        await finish(Keeper(database, Retention(cron_runs=few), HISTORY), after(100))
+        assert await left(database) == ["80", "90"]
+
+    with_database(tmp_path / "etlmon.db", scenario)
+
+
 def test_lines_of_logs_go_too(tmp_path: Path) -> None:
     async def scenario(database: Database) -> None:
         await put(database, batch(*numbered(300)))
@@ -224,7 +245,19 @@ def test_thinning_leaves_the_last_of_each_minute_then_of_each_hour_then_nothing(
     with_database(tmp_path_factory.mktemp("thin") / "etlmon.db", scenario)
 
 
-def test_each_mount_and_path_is_thinned_on_its_own(tmp_path: Path) -> None:
+def watched(name: str, seconds_ago: int) -> processes.WatchPoint:
+    return processes.WatchPoint(
+        watch=name,
+        at=after(-seconds_ago),
+        running=seconds_ago,
+        cpu_percent=None,
+        mem_rss_bytes=None,
+        read_bytes_per_sec=None,
+        write_bytes_per_sec=None,
+    )
+
+
+def test_each_mount_path_and_watch_is_thinned_on_its_own(tmp_path: Path) -> None:
     async def scenario(database: Database) -> None:
         every = {stamp(START - timedelta(hours=2, seconds=second)) for second in range(60)}
         for key in ("/a", "/b", "/c"):
@@ -235,6 +268,9 @@ def test_each_mount_and_path_is_thinned_on_its_own(tmp_path: Path) -> None:
             for second in range(1, 31)
         ]
         await database.write(lambda db: paths.record(db, rows))
+        points = [watched(name, 7200 + second) for name in ("etl", "ftpd") for second in range(1, 31)]
+        look = processes.ProcessLook(processes=[], watches=[], points=points)
+        await database.write(lambda db: processes.record(db, [look]))
         await finish(Keeper(database, keep(), HISTORY), START)
         kept = "SELECT mount_point, count(*) FROM filesystem_usage GROUP BY 1"
         assert await database.read(fetch, kept) == [("/a", 2), ("/b", 2), ("/c", 2)]
@@ -242,6 +278,8 @@ def test_each_mount_and_path_is_thinned_on_its_own(tmp_path: Path) -> None:
             ("/x", 1),
             ("/y", 1),
         ]
+        assert [point.running for point in await database.read(processes.history, "etl")] == [7201]
+        assert [point.running for point in await database.read(processes.history, "ftpd")] == [7201]
 
     with_database(tmp_path / "etlmon.db", scenario)
 
