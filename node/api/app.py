@@ -119,7 +119,7 @@ def _serve(context: ApiContext, route: Route, answers: Answers) -> Serve:
 async def _asked(context: ApiContext, route: Route, request: web.Request) -> Request[object]:
     return Request(
         context=context,
-        caller=identify(request, peer_of(request), context.settings.security),
+        caller=identify(request, peer_of(request), context.settings.security, node_id=context.database.node_id),
         params=await _params(route.endpoint, request),
         path=request.rel_url.raw_path,
         status=route.endpoint.status,

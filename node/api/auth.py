@@ -9,6 +9,7 @@ from typing import cast
 from aiohttp import web
 
 from etlmon.contract.errors import BadRequest
+from etlmon.contract.node import NODE_ID_HEADER
 from node.api.hosts import ip_address, is_same_origin
 from node.commands.act import Caller, Refusal
 from node.settings import Security
@@ -52,14 +53,29 @@ def _user(connection: socket.socket) -> str:
         return f"uid {uid}"
 
 
-def identify(request: web.BaseRequest, peer: Peer, security: Security) -> Caller:
-    """The caller with their role, and why their commands would be refused if they would be."""
+def identify(request: web.BaseRequest, peer: Peer, security: Security, *, node_id: str) -> Caller:
+    """The caller with their role, and why their commands would be refused if they would be.
+
+    `node_id` is this node's: who means another one is refused.
+    """
     is_operator = peer.is_local or security.trusted_network
     return Caller(
         name=peer.user or "anonymous",
         address=peer.address or "unix socket",
         role="operator" if is_operator else "viewer",
-        refusal=_refusal(request, peer, security, is_operator=is_operator),
+        refusal=_elsewhere(request, node_id) or _refusal(request, peer, security, is_operator=is_operator),
+    )
+
+
+def _elsewhere(request: web.BaseRequest, node_id: str) -> Refusal | None:
+    """A command says which node it is meant for; behind a tunnel that was set up anew there may be another one."""
+    if request.headers.get(NODE_ID_HEADER, node_id) == node_id:
+        return None
+    return Refusal(
+        reason="another_node",
+        message="it is meant for another node than this one; look at what answers at this address now, "
+        "and check the tunnel",
+        is_conflict=True,
     )
 
 

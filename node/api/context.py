@@ -11,7 +11,7 @@ from node.api.logs_search import Searches
 from node.api.logs_stream import Followers
 from node.api.lookups import Lookups
 from node.clock import Clock
-from node.commands.act import Acts
+from node.commands.act import Acts, RateLimit
 from node.runner import Runner
 from node.settings import NodeSettings
 from node.store.database import Database
@@ -37,6 +37,7 @@ class ApiContext:
     problems: Sequence[str] = ()
     monotonic: Callable[[], float] = time.monotonic
     acts: Acts = field(init=False)
+    kill_rate: RateLimit = field(init=False)
     followers: Followers = field(init=False)
     searches: Searches = field(init=False)
     lookups: Lookups = field(default_factory=Lookups)
@@ -45,6 +46,7 @@ class ApiContext:
     def __post_init__(self) -> None:
         self._began_sec = self.monotonic()
         self.acts = Acts(self.database, self.clock)
+        self.kill_rate = RateLimit(self.settings.kill.rate_per_minute)
         self.searches = Searches(self.database)
         self.followers = Followers(self.database, self.searches)
 

@@ -19,6 +19,7 @@ Json = dict[str, Any]
 
 EVERYWHERE = (400, 403, 500)
 READING = (503, 504)
+ACTING = (409,)
 JSON = "application/json"
 EVENTS = "text/event-stream"
 _IN_PATH = re.compile(r"\{(\w+)\}")
@@ -76,6 +77,11 @@ _STREAM = (
     "broke off. A comment comes when nothing else did for 15 s."
 )
 
+_MEANT = (
+    f"With the header `{NODE_ID_HEADER}` the command is for the node with this id, and another one that answers at the "
+    "address (behind a tunnel that was set up anew) refuses it with 409."
+)
+
 _EVENT: Json = {
     "description": "one event",
     "type": "object",
@@ -114,6 +120,8 @@ def _operation(route: Route, schema_of: Mapping[str, Json]) -> Json:
         "summary": endpoint.summary,
         "responses": _responses(endpoint, schema_of),
     }
+    if endpoint.is_command:
+        operation["description"] = _MEANT
     if route.stream is not None:
         operation["description"] = _STREAM
         operation["responses"][str(endpoint.status)]["content"][EVENTS] = {"schema": _EVENT}
@@ -151,7 +159,7 @@ def _responses(endpoint: Endpoint[Any], schema_of: Mapping[str, Json]) -> Json:
         responses["304"] = {"description": "Not modified", "headers": _shared(NODE_ID_HEADER, "ETag")}
     for status in endpoint.also:
         responses[str(status)] = {**success, "description": HTTPStatus(status).phrase}
-    failures = {*EVERYWHERE, *endpoint.errors, *(READING if reading else ())} - set(endpoint.also)
+    failures = {*EVERYWHERE, *endpoint.errors, *(READING if reading else ACTING)} - set(endpoint.also)
     for status in sorted(failures):
         responses[str(status)] = {"$ref": f"#/components/responses/{CODES[status]}"}
     return responses

@@ -1,17 +1,23 @@
 """Every endpoint this node serves, and who answers it."""
 
+from etlmon.contract import cron as cron_contract
 from etlmon.contract import fs as fs_contract
 from etlmon.contract import logs as logs_contract
 from etlmon.contract import node as node_contract
 from etlmon.contract import paths as paths_contract
+from etlmon.contract import processes as processes_contract
 from etlmon.contract import xferlog as xferlog_contract
-from node.api import admin, fs, logs, node, openapi, paths, xferlog
+from node.api import admin, cron, fs, logs, node, openapi, paths, processes, xferlog
 from node.api.request import Route
 
 ROUTES: tuple[Route, ...] = (
     Route(node_contract.HEALTH, node.health),
     Route(node_contract.HEALTH_PROBE, node.probe),
     Route(node_contract.NODE, node.info),
+    Route(cron_contract.CRON, cron.list_jobs, cached=True),
+    Route(cron_contract.CRON_RUNS, cron.list_runs, cached=True),
+    Route(cron_contract.CRON_SOURCES, cron.list_sources, cached=True),
+    Route(cron_contract.CRON_REFRESH, cron.refresh),
     Route(fs_contract.FS, fs.list_mounts, cached=True),
     Route(fs_contract.FS_HISTORY, fs.history, cached=True),
     Route(fs_contract.FS_HOLDERS, fs.holders),
@@ -24,6 +30,12 @@ ROUTES: tuple[Route, ...] = (
     Route(paths_contract.PATH_HISTORY, paths.history, cached=True),
     Route(paths_contract.PATH_TOP, paths.top, cached=True),
     Route(paths_contract.PATH_SCAN, paths.scan),
+    Route(processes_contract.PROCESSES, processes.list_processes, cached=True),
+    Route(processes_contract.PROCESS_WATCHES, processes.list_watches, cached=True),
+    Route(processes_contract.PROCESS_HISTORY, processes.history, cached=True),
+    Route(processes_contract.PROCESS_TOP, processes.top),
+    Route(processes_contract.PROCESS, processes.detail),
+    Route(processes_contract.PROCESS_KILL, processes.kill),
     Route(xferlog_contract.XFERLOG, xferlog.list_transfers, cached=True),
     Route(xferlog_contract.XFERLOG_SUMMARY, xferlog.summary, cached=True),
     Route(xferlog_contract.XFERLOG_SOURCE, xferlog.source, cached=True),

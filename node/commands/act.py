@@ -4,6 +4,7 @@ An act is checked (may this caller act at all, and not too often), done, and wri
 also when it failed, also when the database takes no rows, for then the log gets it.
 """
 
+import asyncio
 import logging
 import math
 import time
@@ -15,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 import aiosqlite
 
-from etlmon.contract.errors import Forbidden, Problem, TooManyRequests
+from etlmon.contract.errors import Conflict, Forbidden, Problem, TooManyRequests
 from etlmon.contract.node import AuditEntry, Role
 from etlmon.logs import HIDDEN, redact
 from node.clock import Clock
@@ -35,10 +36,14 @@ LARGEST_PARAMS = 4000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a caller may not act: the rule's name for programs, the words for people."""
+    """Why a caller may not act: the rule's name for programs, the words for people.
+
+    With `is_conflict` it is not that they may not: what they ask for does not fit what is here.
+    """
 
     reason: str
     message: str
+    is_conflict: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +81,11 @@ class RateLimit:
         self._passes.append(now)
         return 0.0
 
+    def allow(self, per_minute: int) -> None:
+        """From now on so many; what passed before still counts."""
+        if per_minute != self._passes.maxlen:
+            self._passes = deque(self._passes, maxlen=per_minute)
+
 
 class Acts:
     """Performs acts for the callers of one node."""
@@ -94,11 +104,13 @@ class Acts:
         work: Callable[[], Awaitable[Answer]],
         *,
         failure: Callable[[Answer], str | None] = lambda _: None,
+        outcome: Callable[[Answer], str] = lambda _: "",
     ) -> Answer:
         """Do it and answer what `work` answers; every outcome is audited before the caller hears of it.
 
-        `failure` tells from the answer whether the act came to nothing although it could be answered. Raises Forbidden
-        (the caller may not act), TooManyRequests, and what `work` raises.
+        `failure` tells from the answer whether the act came to nothing although it could be answered, `outcome` what
+        else came of it, for the audit. Raises Forbidden (the caller may not act), Conflict (another node is meant),
+        TooManyRequests, and what `work` raises.
         """
         started, at = self._monotonic(), self._clock()
         verdict: _Verdict = ("failed", 500, "the command ended with an internal error")
@@ -106,9 +118,12 @@ class Acts:
             self._admit(caller, act)
             answer = await work()
             reason = failure(answer) or ""
-            verdict = ("failed" if reason else "done", act.status, reason)
+            verdict = ("failed" if reason else "done", act.status, reason or outcome(answer))
         except Problem as problem:
             verdict = ("failed" if problem.status >= 500 else "refused", problem.status, problem.message)
+            raise
+        except asyncio.CancelledError:
+            verdict = ("failed", 503, "the node stopped before the end of the command was known; it may have been done")
             raise
         finally:
             await self._audit(at, caller, act, verdict)
@@ -117,7 +132,8 @@ class Acts:
 
     def _admit(self, caller: Caller, act: Act) -> None:
         if caller.refusal:
-            raise Forbidden(f"{act.action} is refused: {caller.refusal.message}", reason=caller.refusal.reason)
+            kind = Conflict if caller.refusal.is_conflict else Forbidden
+            raise kind(f"{act.action} is refused: {caller.refusal.message}", reason=caller.refusal.reason)
         wait = math.ceil(self._allowed.wait_sec())
         if wait:
             raise TooManyRequests(

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 import pytest
 
 from etlmon.client import NodeClient, NodeRefused
-from etlmon.contract.node import AUDIT, HEALTH, HEALTH_PROBE, NODE, RELOAD, AuditEntry, Reloaded
+from etlmon.contract.node import AUDIT, HEALTH, HEALTH_PROBE, NODE, NODE_ID_HEADER, RELOAD, AuditEntry, Reloaded
 from node.api.auth import Peer
+from node.api.openapi import document
+from node.api.routes import ROUTES
 from node.settings import NodeSettings, Security
 from tests.network import ELSEWHERE, in_private_network
 from tests.serving import Serving, serving
@@ -166,6 +168,51 @@ def test_a_web_page_of_another_origin_cannot_act_in_the_operator_s_name(
             status, body = await refusal_of(node, **headers)
             assert (status, body["details"]) == (403, {"reason": "origin"})
             assert [entry.status for entry in await audit_of(node)] == [403]
+
+    run(main())
+
+
+def test_a_command_for_another_node_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with serving(tmp_path, NodeSettings(security=Security(read_only=True))) as node:
+            for other in ("6f1c2f6e9f5b4f0e8a3f6a1e0d2c4b5a", "", "\u00ff" * 100):
+                status, body = await refusal_of(node, **{NODE_ID_HEADER: other})
+                assert (status, body["code"], body["details"]) == (409, "Conflict", {"reason": "another_node"})
+                assert "meant for another node" in body["message"]
+            assert [(entry.result, entry.status) for entry in await audit_of(node)] == [("refused", 409)] * 3
+
+    run(main())
+
+
+def test_a_command_for_this_node_passes_and_questions_are_answered_to_everybody(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with serving(tmp_path) as node:
+            own = {NODE_ID_HEADER: node.database.node_id}
+            assert (await refusal_of(node, **own))[0] == 200
+            async with node.session.get("/api/v1/fs", headers={NODE_ID_HEADER: "another"}) as answer:
+                assert answer.status == 200
+
+    run(main())
+
+
+def test_each_command_is_described_with_the_header_that_says_whom_it_is_for() -> None:
+    paths = document(ROUTES)["paths"]
+    for route in ROUTES:
+        operation = paths[route.endpoint.path][route.endpoint.method.lower()]
+        says_so = NODE_ID_HEADER in operation.get("description", "") and "409" in operation["responses"]
+        assert says_so == route.endpoint.is_command
+
+
+def test_the_client_says_whom_it_means(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with serving(tmp_path) as node:
+            client = NodeClient(node.url)
+            assert (await client.ask(RELOAD)).unwrap().reloaded  # it knows nobody yet
+            assert (await client.ask(RELOAD)).unwrap().reloaded
+            with pytest.raises(NodeRefused) as caught:
+                await client.ask(RELOAD, node_id="another")
+            assert (caught.value.status, caught.value.body.details) == (409, {"reason": "another_node"})
+            await client.close()
 
     run(main())
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from node.api.openapi import document
 from node.api.routes import ROUTES
 from node.collectors import COLLECTORS
 from node.commands import act
-from node.settings import NodeSettings, WatchedLog, WatchedPath
+from node.settings import Cron, NodeSettings, ProcessWatch, WatchedLog, WatchedPath
+from node.store import cron as cron_store
+from node.store.cron import CronLook, StoredRun
 from node.store.paths import PathScan
 from tests.fakes.nodes import ENDPOINTS
 from tests.node.store.log_batches import batch, numbered, put
@@ -28,6 +31,9 @@ from tests.serving import AT, Serving, serving
 
 EXAMPLES = int(os.environ.get("ETLMON_SCHEMATHESIS_EXAMPLES", "12"))
 """Per operation. 1,300 make more than 10,000 requests, in about two minutes."""
+
+
+LOGS = ("app", "a/b 한", "new")
 
 
 def described() -> dict[str, Any]:
@@ -91,6 +97,11 @@ TESTER = """
 [[operations]]
 include-path = "/api/v1/logs/{name}"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", 400, 404, "5xx"]
+
+# Nor that a watch, a process or a confirmation has to be there.
+[[operations]]
+include-path = "/api/v1/processes/{pid}/kill"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 403, 404, 409, 429, "5xx"]
 """
 
 
@@ -102,23 +113,49 @@ async def _end_streams(node: Serving) -> None:
             channel.end()
 
 
+def _watching(folder: Path, victim: int) -> NodeSettings:
+    """A node that watches something of everything: its own files, and a process that may be ended."""
+    (folder / "crontab").write_text("MAILTO=root\n* * * * * root load\n61 * * * * root never\n")
+    return NodeSettings(
+        paths=(WatchedPath(path=str(folder), name="landing"),),
+        logs=tuple(WatchedLog(name=name, path="/var/log/app.log") for name in LOGS),
+        process_watch=(ProcessWatch(name="victim", pid=victim), ProcessWatch(name="a/b 한", exact="no such program")),
+        cron=Cron(
+            system_crontab=str(folder / "crontab"),
+            cron_d=str(folder / "cron.d"),
+            spool=(str(folder / "crontabs"),),
+            anacrontab=str(folder / "anacrontab"),
+            systemd_timers=False,
+            run_log="",
+        ),
+    )
+
+
+async def _fill(node: Serving) -> None:
+    """Rows of everything, hostile ones among them."""
+    await node.put_mounts(FS.example[0], msgspec.structs.replace(FS.example[0], mount_point="/\x1b[31m\x00 한"))
+    await node.put_paths(*(PathScan(stats=row, top=PATH_TOP.example) for row in PATHS.example))
+    for name in LOGS[:2]:
+        await put(node.database, batch("\x1b[31m\x00", "ERROR 한", *numbered(50), name=name, severities={1: 3}))
+    await node.put_events(*EVENTS.example, Event(at=AT, domain="x", key="\x07", kind="k", message="\u202e"))
+    told = [
+        StoredRun(key=str(number), at=AT, job_id=number % 3, state="missed", reason="\x1b[31m 한")
+        for number in range(150)
+    ]
+    await node.database.write(lambda db: cron_store.record(db, [CronLook(at=AT, runs=told)]))
+
+
 def test_generated_requests_are_all_answered_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """schemathesis asks the served node what the document allows and what it forbids."""
     monkeypatch.setattr(act, "COMMANDS_PER_MINUTE", 10**6)
-    watched = tuple(WatchedLog(name=name, path="/var/log/app.log") for name in ("app", "a/b 한", "new"))
-    settings = NodeSettings(paths=(WatchedPath(path=str(tmp_path), name="landing"),), logs=watched)
-    scanners = [registration for registration in COLLECTORS if registration.domain == "paths"]
+    victim = subprocess.Popen(["sleep", "3000"])
+    settings = _watching(tmp_path, victim.pid)
+    acting = [registration for registration in COLLECTORS if registration.domain in {"cron", "paths", "processes"}]
 
     async def main() -> tuple[int | None, str]:
-        async with serving(tmp_path, settings, registrations=scanners) as node:
-            await node.put_mounts(FS.example[0], msgspec.structs.replace(FS.example[0], mount_point="/\x1b[31m\x00 한"))
-            await node.put_paths(*(PathScan(stats=row, top=PATH_TOP.example) for row in PATHS.example))
-            for log in watched[:2]:
-                await put(
-                    node.database, batch("\x1b[31m\x00", "ERROR 한", *numbered(50), name=log.name, severities={1: 3})
-                )
+        async with serving(tmp_path, settings, registrations=acting) as node:
+            await _fill(node)
             ending = asyncio.create_task(_end_streams(node))
-            await node.put_events(*EVENTS.example, Event(at=AT, domain="x", key="\x07", kind="k", message="\u202e"))
             (tmp_path / "schemathesis.toml").write_text(TESTER)
             command = (
                 *("run", f"{node.url}/api/v1/openapi.json", "--mode=all", "--checks=all", f"--max-examples={EXAMPLES}"),
@@ -134,7 +171,11 @@ def test_generated_requests_are_all_answered_as_documented(tmp_path: Path, monke
             ending.cancel()
             return tester.returncode, output.decode()
 
-    code, report = asyncio.run(main())
+    try:
+        code, report = asyncio.run(main())
+    finally:
+        victim.kill()
+        victim.wait()
     assert code == 0, report
     tested = re.search(r"(\d+) generated, (\d+) passed", report)
     assert tested, report

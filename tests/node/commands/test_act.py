@@ -12,7 +12,16 @@ import pytest
 
 from etlmon.contract.errors import Conflict, Forbidden, TooManyRequests, Unavailable
 from etlmon.contract.node import AuditEntry, AuditQuery
-from node.commands.act import AUDITED_PER_MINUTE, COMMANDS_PER_MINUTE, Act, Acts, Caller, Refusal, without_secrets
+from node.commands.act import (
+    AUDITED_PER_MINUTE,
+    COMMANDS_PER_MINUTE,
+    Act,
+    Acts,
+    Caller,
+    RateLimit,
+    Refusal,
+    without_secrets,
+)
 from node.store import node as node_store
 from node.store.database import Database, StoreError
 
@@ -119,6 +128,70 @@ def test_who_may_not_act_is_refused_before_anything_is_done(tmp_path: Path) -> N
             assert (entry.who, entry.address, entry.result, entry.status) == ("anonymous", "10.0.0.5", "refused", 403)
 
     run(main())
+
+
+def test_a_command_for_another_node_is_a_conflict_and_nothing_is_done(tmp_path: Path) -> None:
+    elsewhere = Refusal(reason="another_node", message="it is meant for another node", is_conflict=True)
+    touched: list[str] = []
+
+    async def touch() -> None:
+        touched.append("the world")
+
+    async def main() -> None:
+        async with opened(tmp_path) as (acts, database, _):
+            caller = Caller(name="ops", address="127.0.0.1", role="operator", refusal=elsewhere)
+            with pytest.raises(Conflict, match="meant for another node") as caught:
+                await acts.perform(caller, SCAN, touch)
+            assert caught.value.details == {"reason": "another_node"}
+            assert touched == []
+            (entry,) = await audit(database)
+            assert (entry.result, entry.status) == ("refused", 409)
+
+    run(main())
+
+
+def test_the_audit_says_what_came_of_an_act(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path) as (acts, database, _):
+            await acts.perform(OPERATOR, SCAN, done, outcome=lambda answer: f"it gave an {answer}")
+            await acts.perform(OPERATOR, SCAN, done, failure=lambda _: "in vain", outcome=lambda _: "unheard")
+            told = [(entry.result, entry.message) for entry in await audit(database)]
+            assert told == [("failed", "in vain"), ("done", "it gave an answer")]
+
+    run(main())
+
+
+def test_an_act_that_is_cut_short_by_the_node_s_end_is_written_down(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path) as (acts, database, _):
+            begun, forever = asyncio.Event(), asyncio.Event()
+
+            async def lasting() -> None:
+                begun.set()
+                await forever.wait()
+
+            under_way = asyncio.create_task(acts.perform(OPERATOR, SCAN, lasting))
+            await begun.wait()
+            under_way.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await under_way
+            (entry,) = await audit(database)
+            assert (entry.result, entry.status) == ("failed", 503)
+            assert "it may have been done" in entry.message
+
+    run(main())
+
+
+def test_a_limit_that_is_changed_counts_what_passed_before() -> None:
+    clock = Monotonic()
+    limit = RateLimit(3, clock)
+    assert [limit.wait_sec() for _ in range(3)] == [0, 0, 0]
+    limit.allow(5)
+    assert [limit.wait_sec() > 0 for _ in range(3)] == [False, False, True]
+    limit.allow(2)
+    assert limit.wait_sec() == 60
+    clock.now += 60
+    assert [limit.wait_sec() > 0 for _ in range(3)] == [False, False, True]
 
 
 def test_more_than_sixty_acts_a_minute_have_to_wait(tmp_path: Path) -> None:
