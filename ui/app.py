@@ -201,8 +201,13 @@ class EtlmonApp(Program):
         self.run_worker(self._send(event))
 
     async def _send(self, act: View.Act) -> None:
-        severity, text = await self.session.act(act)
-        self.notify(f"{act.node}: {text}", severity=severity, markup=False)
+        outcome = await self.session.act(act)
+        if act.done is not None:
+            act.done(outcome)
+        elif outcome.problem:
+            self.notify(f"{act.node}: {outcome.problem}", severity="error", markup=False)
+        else:
+            self.notify(f"{act.node}: {outcome.words}", markup=False)
 
     @on(TabLine.Chosen)
     async def _tab_chosen(self, event: TabLine.Chosen) -> None:

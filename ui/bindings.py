@@ -5,6 +5,7 @@ from textual.binding import Binding
 from ui.dialogs.confirm import ConfirmDialog
 from ui.dialogs.help import HelpDialog
 from ui.dialogs.hosts import HostsDialog
+from ui.dialogs.kill import KillDialog
 from ui.keys import bindings_of, key
 from ui.views import VIEWS
 from ui.views.logs import LogsView
@@ -57,4 +58,5 @@ def scopes() -> dict[str, list[Binding]]:
     found["the help"] = [*bindings_of(Lines, HelpDialog), *always]
     found["the choice of a node"] = [*bindings_of(KeyedTable, HostsDialog), *always]
     found["a question"] = [*bindings_of(ConfirmDialog), *always]
+    found["the question about a process"] = [*bindings_of(KillDialog), *always]
     return found

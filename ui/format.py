@@ -143,7 +143,7 @@ def ahead(seconds: float | None) -> str:
 
 def clock(moment: datetime | None, zone: tzinfo | None = None) -> str:
     """The time of day in a zone (default: this machine's): `05:37:12`."""
-    return NOTHING if moment is None else f"{moment.astimezone(zone):%H:%M:%S}"
+    return NOTHING if moment is None else f"{in_zone(moment, zone):%H:%M:%S}"
 
 
 def stamp(moment: datetime | None, style: TimeStyle, now: datetime, zone: tzinfo | None = None) -> str:
@@ -155,8 +155,19 @@ def stamp(moment: datetime | None, style: TimeStyle, now: datetime, zone: tzinfo
         return NOTHING
     if style == "relative":
         return ago((now - moment).total_seconds())
-    shown = moment.astimezone(UTC if style == "utc" else zone)
+    shown = in_zone(moment, UTC if style == "utc" else zone)
     return f"{shown:%Y-%m-%d %H:%M:%S} {shown.tzname()}"
+
+
+def in_zone(moment: datetime, zone: tzinfo | None = None) -> datetime:
+    """A moment as the clocks of a zone have it (default: this machine's).
+
+    One that no calendar has there, at the end of the year 9999, stays in its own: a node may send anything.
+    """
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment
 
 
 _WORDS = {"s": "s", "m": "min", "h": "h", "d": "d"}

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -105,21 +106,29 @@ class Poller:
         body: msgspec.Struct,
         *,
         path: Mapping[str, str] | None = None,
+        node_id: str = "",
         read_only: bool = False,
     ) -> A:
         """Send a command to a node as it is now; `path` fills the braces of the endpoint's path.
 
+        It is meant for the node of the identity `node_id`: by default the one whose answers are held. A command that
+        may wait for something on the node does not keep the node from being asked meanwhile.
         Raises NotAsked with the reason when it must not be sent, and NodeError when the node refused or failed.
         """
-        if reason := self._fleet.live(name).refuses_acts(read_only=read_only):
-            raise NotAsked(reason)
-        line = self._lines[name]
-        async with line.lock:
-            answer = await line.client.ask(endpoint, body=body, **cast(_Path, path or {}))
         node = self._fleet.live(name)
-        if answer.node_id and node.node_id and answer.node_id != node.node_id:
+        if reason := node.refuses_acts(read_only=read_only):
+            raise NotAsked(reason)
+        meant = node_id or node.node_id
+        if meant != node.node_id:
+            raise NotAsked(f"{name} is another node now than the one it was meant for")
+        line = self._lines[name]
+        try:
+            async with nullcontext() if endpoint.patience_sec else line.lock:
+                answer = await line.client.ask(endpoint, body=body, node_id=meant, **cast(_Path, path or {}))
+        finally:
+            self.poke([name])
+        if answer.node_id and meant and answer.node_id != meant:
             raise NotAsked(f"the command reached another node than {name}: check the tunnel at {node.address}")
-        self.poke([name])
         return answer.unwrap()
 
     def questions(self, name: str) -> tuple[Question[Any], ...]:
@@ -209,8 +218,10 @@ class Poller:
 
 async def _wait(wake: asyncio.Event, seconds: float) -> None:
     # At least one turn of the loop between rounds, whatever the settings say.
+    # (Not asyncio.wait_for: in Python 3.11 it loses a cancellation that comes together with the wake-up.)
     try:
-        await asyncio.wait_for(wake.wait(), max(0.02, seconds))
+        async with asyncio.timeout(max(0.02, seconds)):
+            await wake.wait()
     except TimeoutError:
         return
 

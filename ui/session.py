@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from datetime import datetime, tzinfo
-from typing import Literal
 
-from etlmon.answer import NodeError
+from etlmon.answer import NodeError, NodeIncompatible, NodeRefused
 from ui.format import TimeStyle
 from ui.poller import NotAsked, Poller
 from ui.problems import QUESTIONS
 from ui.reader import Reader, Reads
 from ui.settings import DEFAULT_ADDRESS, NodeAddress, UiSettings
 from ui.state import Fleet, trusted
-from ui.views.base import View
+from ui.views.base import Outcome, View
 from ui.views.rows import Scope
 
 TIMES: tuple[TimeStyle, ...] = ("relative", "local", "utc")
@@ -88,6 +87,7 @@ class Session:
             times=self.times,
             zone=self.zone,
             read_only=self.read_only,
+            paused=self.paused,
         )
 
     def watch(self, view: View) -> None:
@@ -95,13 +95,19 @@ class Session:
         self.poller.watch(view.questions(self.names(view)))
         self.reader.watch(view.reading())
 
-    async def act(self, act: View.Act) -> tuple[Literal["information", "error"], str]:
-        """Have a node do something: how it went, for a notice."""
+    async def act(self, act: View.Act) -> Outcome:
+        """Have a node do something."""
         try:
-            answer = await self.poller.act(act.node, act.endpoint, act.body, path=act.path, read_only=self.read_only)
-        except (NotAsked, NodeError) as error:
-            return "error", f"not done: {error}"
-        return "information", act.describe(answer)
+            answer = await self.poller.act(
+                act.node, act.endpoint, act.body, path=act.path, node_id=act.node_id, read_only=self.read_only
+            )
+        except NotAsked as error:
+            return Outcome(problem=f"not done: {error}")
+        except NodeError as error:
+            is_certain = isinstance(error, NodeRefused | NodeIncompatible) or not error.was_sent
+            said = "not done" if is_certain else "it is not known whether it was done"
+            return Outcome(problem=f"{said}: {error.message}")
+        return Outcome(answer=answer, words=act.describe(answer))
 
     def toggle_pause(self) -> None:
         if self.paused:

@@ -36,6 +36,7 @@ class Asks(Protocol):
         query: msgspec.Struct | None = None,
         body: msgspec.Struct | None = None,
         etag: str | None = None,
+        node_id: str = "",
         **path: str,
     ) -> Answer[A]: ...
 

@@ -9,22 +9,27 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from etlmon.client import Answer, NodeClient, NodeError, NodeIncompatible, NodeRefused
+from etlmon.contract.cron import CronJob, CronSource
 from etlmon.contract.endpoint import Page
-from etlmon.contract.fs import FS, Mount
+from etlmon.contract.fs import Mount
 from etlmon.contract.logs import Log
-from etlmon.contract.node import HEALTH, NODE, Health, NodeInfo
-from etlmon.contract.paths import PATHS, PathStats
+from etlmon.contract.node import NODE, Health, NodeInfo
+from etlmon.contract.paths import PathStats
+from etlmon.contract.processes import Process, ProcessWatch
 from etlmon.contract.xferlog import XferSource
 from ui.glyphs import WORDS
+from ui.problems import QUESTIONS
+from ui.problems import cron as cron_problems
 from ui.problems import fs as fs_problems
 from ui.problems import logs as logs_problems
 from ui.problems import node as node_problems
 from ui.problems import paths as paths_problems
+from ui.problems import processes as processes_problems
 from ui.problems import xferlog as xferlog_problems
 from ui.state import NodeState, Question, answered, failed, refused
 from ui.status_text import problems_of, render
@@ -32,7 +37,8 @@ from ui.text_page import TextPage
 
 A = TypeVar("A")
 
-PAGE = 1000
+MOST_PAGES = 100
+"""A node that always has one more does not keep the others waiting for ever."""
 NOBODY = """\
 No node answers. To start one on this host: etlmon node
 To ask another host: etlmon status http://HOST:8080, or through SSH: ssh -N -L 8080:127.0.0.1:8080 HOST
@@ -61,6 +67,10 @@ class NodeReport(msgspec.Struct, frozen=True, kw_only=True):
     mounts: list[Mount]
     paths: list[PathStats]
     logs: list[Log]
+    processes: list[Process]
+    process_watches: list[ProcessWatch]
+    cron: list[CronJob]
+    cron_sources: list[CronSource]
     xferlog: list[XferSource]
     problems: list[ProblemReport]
 
@@ -77,8 +87,8 @@ def print_status(addresses: Sequence[str], *, names: Mapping[str, str] | None = 
     """Ask the nodes at these addresses, print what they say, and return the exit code.
 
     0 when all is well; 1 when a node is down, degraded or unhealthy, a mount is critical, stuck or not mounted, a path
-    is in error, a log cannot be read, or an upload is not on the disk. `names` maps an address to what the operator
-    calls it.
+    is in error, a log cannot be read, nothing runs of a watched process, a cron job failed or missed its run, or an
+    upload is not on the disk. `names` maps an address to what the operator calls it.
     """
     now = datetime.now(UTC)
     states = asyncio.run(_ask_all([(names or {}).get(address, "") for address in addresses], addresses))
@@ -113,11 +123,8 @@ async def _ask_node(name: str, address: str) -> NodeState:
         state = await _take(state, Question(NODE), client.ask(NODE))
         if not name and state.info is not None:
             state = replace(state, name=state.info.node_name or address)
-        state = await _take(state, node_problems.QUESTION, client.ask(HEALTH))
-        state = await _take(state, fs_problems.QUESTION, client.ask(FS))
-        state = await _take(state, paths_problems.QUESTION, _all_paths(client))
-        for question in (logs_problems.QUESTION, *xferlog_problems.QUESTIONS):
-            state = await _take(state, question, client.ask(question.endpoint, query=question.query))
+        for question in QUESTIONS:
+            state = await _take(state, question, _ask_all_of(client, question))
     except NodeError as error:
         now = datetime.now(UTC)
         state = failed(state, error.message, now=now, next_try=now)
@@ -146,14 +153,18 @@ async def _take(state: NodeState, question: Question[A], asking: Awaitable[Answe
     )
 
 
-async def _all_paths(client: NodeClient) -> Answer[list[PathStats]]:
-    rows: list[PathStats] = []
-    while True:
-        answer = await client.ask(PATHS, query=Page(limit=PAGE, offset=len(rows)))
-        page = answer.unwrap()
-        rows.extend(page)
-        if len(page) < PAGE:
-            return replace(answer, value=rows)
+async def _ask_all_of(client: NodeClient, question: Question[Any]) -> Answer[Any]:
+    """The answer to a question; of a list that comes in pages, all of them."""
+    query = question.query
+    answer = await client.ask(question.endpoint, query=query)
+    if not isinstance(query, Page):
+        return answer
+    page = answer.unwrap()
+    rows = [*page]
+    while len(page) == query.limit and len(rows) < MOST_PAGES * query.limit:
+        page = (await client.ask(question.endpoint, query=msgspec.structs.replace(query, offset=len(rows)))).unwrap()
+        rows += page
+    return replace(answer, value=rows)
 
 
 def _report(state: NodeState) -> NodeReport:
@@ -167,6 +178,10 @@ def _report(state: NodeState) -> NodeReport:
         mounts=state.answer(fs_problems.QUESTION) or [],
         paths=state.answer(paths_problems.QUESTION) or [],
         logs=state.answer(logs_problems.QUESTION) or [],
+        processes=state.answer(processes_problems.QUESTION) or [],
+        process_watches=state.answer(processes_problems.WATCHES) or [],
+        cron=state.answer(cron_problems.QUESTION) or [],
+        cron_sources=state.answer(cron_problems.SOURCES) or [],
         xferlog=state.answer(xferlog_problems.QUESTION) or [],
         problems=[
             ProblemReport(

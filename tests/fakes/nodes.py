@@ -3,7 +3,8 @@
 `async with FakeNode() as node:` gives `node.url`. What it answers can be changed while it runs:
 
     node.answers[FS.path] = [Mount(...)]     # a value of the endpoint's type; until then its example
-    node.answers[XFERLOG.path] = filtered    # or a function that makes it of the request
+    node.answers[XFERLOG.path] = filtered    # or a function, also an async one, that makes it of the request
+    node.answers[PROCESS.path] = detail      # of a path with braces: for all that fit; "/api/v1/processes/7": for one
     node.logs["app"] = FakeLog("app")        # a log with lines, gaps and a stream, see tests/fakes/logs.py
     node.behave = dripping                   # any Behaviour below; `well` is the usual one
     node.node_id = "another"                 # another node behind the same address
@@ -12,6 +13,8 @@
 
 import asyncio
 import hashlib
+import inspect
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -21,15 +24,15 @@ from typing import Any, Self
 import msgspec
 from aiohttp import web
 
-from etlmon.contract import fs, logs, node, paths, xferlog
+from etlmon.contract import cron, fs, logs, node, paths, processes, xferlog
 from etlmon.contract.endpoint import Endpoint
-from etlmon.contract.errors import Problem
+from etlmon.contract.errors import Conflict, NotFound, Problem
 from tests.fakes import logs as fake_logs
 from tests.fakes.logs import FakeLog
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = tuple(
     value
-    for module in (node, fs, paths, logs, xferlog)
+    for module in (node, fs, paths, logs, processes, cron, xferlog)
     for value in vars(module).values()
     if isinstance(value, Endpoint)
 )
@@ -93,21 +96,34 @@ async def well(fake: FakeNode, request: web.Request) -> web.StreamResponse:
         return await fake_logs.answer(fake, request)
     if fake.logs:
         fake.answers[logs.LOGS.path] = [log.row for log in fake.logs.values()]
-    for endpoint in ENDPOINTS:
-        if endpoint.path == request.path and endpoint.method == request.method:
-            answer = fake.answers.get(endpoint.path, endpoint.example)
-            if callable(answer):
-                answer = answer(request)
-            if isinstance(answer, Problem):
-                return fake.refuse(answer)
-            body = msgspec.json.encode(answer)
-            etag = f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"'
-            if request.headers.get("If-None-Match") == etag:
-                return fake.stamp(web.Response(status=304, headers={"ETag": etag}))
-            headers = {"ETag": etag, "Content-Type": "application/json"}
-            return fake.stamp(web.Response(status=endpoint.status, body=body, headers=headers))
-    body = b'{"code": "NotFound", "message": "there is no such endpoint", "details": {"reason": "no_such_endpoint"}}'
-    return fake.stamp(web.Response(status=404, body=body, content_type="application/json"))
+    meant = request.headers.get(node.NODE_ID_HEADER, fake.node_id)
+    if request.method != "GET" and meant != fake.node_id:
+        return fake.refuse(Conflict("this is another node than the one that is meant", reason="another_node"))
+    endpoint = _endpoint(request)
+    if endpoint is None:
+        return fake.refuse(NotFound("there is no such endpoint", reason="no_such_endpoint"))
+    answer = fake.answers.get(request.path, fake.answers.get(endpoint.path, endpoint.example))
+    if callable(answer):
+        answer = answer(request)
+        if inspect.isawaitable(answer):
+            answer = await answer
+    if isinstance(answer, Problem):
+        return fake.refuse(answer)
+    body = msgspec.json.encode(answer)
+    etag = f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"'
+    if request.headers.get("If-None-Match") == etag:
+        return fake.stamp(web.Response(status=304, headers={"ETag": etag}))
+    headers = {"ETag": etag, "Content-Type": "application/json"}
+    return fake.stamp(web.Response(status=endpoint.status, body=body, headers=headers))
+
+
+def _endpoint(request: web.Request) -> Endpoint[Any] | None:
+    """The endpoint that is asked; one whose path has no braces comes before one that fits as well."""
+    for endpoint in sorted(ENDPOINTS, key=lambda one: one.path.count("{")):
+        pattern = "[^/]+".join(map(re.escape, re.split(r"\{\w+\}", endpoint.path)))
+        if endpoint.method == request.method and re.fullmatch(pattern, request.path):
+            return endpoint
+    return None
 
 
 def slow(seconds: float) -> Behaviour:

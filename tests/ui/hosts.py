@@ -18,7 +18,9 @@ from etlmon.contract.node import (
 )
 from etlmon.contract.paths import PATH_HISTORY, PATH_TOP, PATHS, PathPoint, PathStats, PathTop, TopDirectory, TopFile
 from tests.fakes.nodes import FakeNode
+from tests.ui.crontabs import scheduled, schedules_in_trouble
 from tests.ui.looking import NOW, on_time
+from tests.ui.running import processes_in_trouble, running
 from tests.ui.transfers import transferred, transfers_in_trouble
 
 GB = 2**30
@@ -89,6 +91,8 @@ def says(fake: FakeNode, name: str, **more: object) -> FakeNode:
     fake.answers[FS_HISTORY.path] = []
     fake.answers[FS_HOLDERS.path] = []
     fake.answers[PATH_HISTORY.path] = []
+    running(fake)
+    scheduled(fake)
     return transferred(fake)
 
 
@@ -154,4 +158,6 @@ def in_trouble(fake: FakeNode, name: str) -> FakeNode:
         files=[TopFile(path="2026/sales.csv", bytes=GB, mtime=NOW - timedelta(hours=1))],
         directories=[TopDirectory(path="2026", bytes=GB, file_count=1)],
     )
+    processes_in_trouble(fake)
+    schedules_in_trouble(fake)
     return transfers_in_trouble(fake)

@@ -326,7 +326,7 @@ def test_times_are_shown_relative_local_or_utc() -> None:
         assert "2026-11-21 06:00:25 UTC" in eye.screen
         assert "06:00:30Z" in eye.screen
 
-    play(scene)
+    play(scene, size=(120, 60))
 
 
 def test_tab_goes_from_view_to_view_and_a_click_on_a_tab_opens_it() -> None:

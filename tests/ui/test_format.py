@@ -137,3 +137,10 @@ def test_moments_are_shown_as_the_operator_wants_and_name_their_zone() -> None:
     assert fmt.stamp(moment, "local", NOW, SEOUL) == "2026-11-21 15:05:36 KST"
     assert fmt.stamp(moment, "utc", NOW, SEOUL) == "2026-11-21 06:05:36 UTC"
     assert fmt.clock(moment, SEOUL) == "15:05:36"
+
+
+def test_a_moment_that_no_calendar_has_in_a_zone_stays_in_its_own() -> None:
+    last = datetime.max.replace(tzinfo=UTC, microsecond=0)
+    assert fmt.stamp(last, "local", NOW, SEOUL) == "9999-12-31 23:59:59 UTC"
+    assert fmt.clock(last, SEOUL) == "23:59:59"
+    assert fmt.in_zone(NOW, SEOUL).tzname() == "KST"

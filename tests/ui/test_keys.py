@@ -65,7 +65,7 @@ def test_the_help_lists_every_live_key_of_where_it_was_asked_for() -> None:
     async def main() -> None:
         async with FakeNode() as fake:
             says(fake, "web1")
-            async with looking([("web1", fake.url)], size=(120, 60)) as eye:
+            async with looking([("web1", fake.url)], size=(120, 80)) as eye:
                 for number, way in PLACES:
                     await eye.press("escape", number)
                     await eye.until(lambda: bool(eye.app.view.query("RowsTable").first().keys), "rows")  # type: ignore[attr-defined]

@@ -13,8 +13,9 @@ from aiohttp import web
 from etlmon.client import NodeClient
 from etlmon.contract.errors import Conflict, NotFound
 from etlmon.contract.fs import FS, FS_HOLDERS, FsHoldersQuery, Mount
-from etlmon.contract.node import HEALTH, NODE, Health
+from etlmon.contract.node import HEALTH, NODE, NODE_ID_HEADER, Health
 from etlmon.contract.paths import PATH_SCAN, PATHS, ScanAccepted, ScanRequest
+from etlmon.contract.processes import PROCESS_KILL, Killed, KillRequest
 from tests.fakes.nodes import FakeNode, closed_port, not_json, slow, web_page, well
 from ui.poller import NotAsked, Poller
 from ui.state import Fleet, Question
@@ -127,6 +128,50 @@ def test_never_two_requests_to_one_node_at_a_time_not_even_an_act() -> None:
                 poller.poke(["node0"])
                 await poller.act("node0", PATH_SCAN, ScanRequest(), read_only=False)
             assert most == 1
+
+    asyncio.run(main())
+
+
+def test_an_act_that_waits_on_the_node_does_not_keep_the_node_from_being_asked() -> None:
+    async def main() -> None:
+        over = asyncio.Event()
+
+        async def ending(_: web.Request) -> Killed:
+            await over.wait()
+            return Killed(pid=7, signal="SIGTERM", result="exited", waited_ms=9)
+
+        async with FakeNode() as fake, polling(fake.url) as (fleet, poller, _):
+            fake.answers[PROCESS_KILL.path] = ending
+            poller.watch({"node0": [MOUNTS]})
+            await until(lambda: fleet.live("node0").info is not None, "the node")
+            body = KillRequest(confirm=True)
+            act = asyncio.create_task(poller.act("node0", PROCESS_KILL, body, path={"pid": "7"}))
+            await until(lambda: asked(fake, "/api/v1/processes/7/kill") == 1, "the act")
+            before = asked(fake, FS.path)
+            await until(lambda: asked(fake, FS.path) > before + 2, "the answers meanwhile")
+            over.set()
+            assert (await act).result == "exited"
+
+    asyncio.run(main())
+
+
+def test_an_act_is_meant_for_one_node_and_no_other_gets_it() -> None:
+    async def main() -> None:
+        meant: list[str | None] = []
+
+        def noting(request: web.Request) -> ScanAccepted:
+            meant.append(request.headers.get(NODE_ID_HEADER))
+            return ScanAccepted(accepted=[], skipped=[])
+
+        async with FakeNode(node_id="id-1") as fake, polling(fake.url) as (fleet, poller, _):
+            fake.answers[PATH_SCAN.path] = noting
+            await until(lambda: fleet.live("node0").info is not None, "the node")
+            await poller.act("node0", PATH_SCAN, ScanRequest())
+            await poller.act("node0", PATH_SCAN, ScanRequest(), node_id="id-1")
+            assert meant == ["id-1", "id-1"]
+            with pytest.raises(NotAsked, match="another node now"):
+                await poller.act("node0", PATH_SCAN, ScanRequest(), node_id="id-0")
+            assert asked(fake, PATH_SCAN.path) == 2
 
     asyncio.run(main())
 

@@ -14,8 +14,7 @@ from ui.glyphs import State
 from ui.save import rows_csv, save, save_directory
 from ui.state import NodeState, Question, answered
 from ui.views.detail import Detail, Section, facts
-from ui.views.history import STEPS_SEC, even, history_questions, history_values
-from ui.views.paths import ceiling
+from ui.views.history import STEPS_SEC, ceiling, even, history_questions, history_values
 from ui.views.rows import RESORT_SEC, Arranger, Field, Row, Sort
 from ui.widgets.cells import width_of
 from ui.widgets.lines import Line, grid, wrap_runs

@@ -3,23 +3,29 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from etlmon.contract.cron import CRON, CRON_SOURCES, CronJob
 from etlmon.contract.errors import Forbidden, Unavailable
 from etlmon.contract.fs import FS, Mount, MountState
 from etlmon.contract.logs import LOGS, Log
 from etlmon.contract.node import HEALTH, NODE, CollectorHealth, Health
 from etlmon.contract.paths import PATHS, PathState, PathStats, PathStatus
+from etlmon.contract.processes import PROCESS_WATCHES, PROCESSES
 from etlmon.contract.xferlog import XFERLOG, XFERLOG_FINDINGS, XFERLOG_SOURCE, Finding
 from tests.fakes.nodes import FakeNode, closed_port, raw, refusing, slow, web_page, well
+from tests.ui.crontabs import daemon, job, run_log, scheduled
+from tests.ui.running import process, running, watch
 from tests.ui.transfers import listing, source, transfer, transferred
+from ui.problems import cron as cron_problems
 from ui.problems import fs as fs_problems
 from ui.problems import node as node_problems
 from ui.problems import paths as paths_problems
+from ui.problems import processes as processes_problems
 from ui.state import NodeState, Question, answered
 from ui.status import print_status
 from ui.status_text import render
@@ -55,8 +61,15 @@ def a_finding(**more: Any) -> Finding:
     return Finding(**{"kind": "missing", "filename": "/in/x.csv", "found_at": NOW, **more})
 
 
+def a_job(number: int = 1, command: str = "/opt/load", **more: Any) -> CronJob:
+    return job(number, command, next_run=NOW + timedelta(hours=3, minutes=50), **more)
+
+
 def set_well(node: FakeNode) -> None:
     transferred(node)
+    running(node)
+    scheduled(node)
+    node.answers[CRON.path] = [a_job(), a_job(2, "/opt/other", state="running")]
     node.answers |= {HEALTH.path: Health(status="healthy"), FS.path: [mount()], PATHS.path: [path()]}
     node.answers |= {LOGS.path: [a_log()]}
 
@@ -95,8 +108,14 @@ def test_all_is_well(nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixtur
     assert lines[4].split()[:3] == ["●", "/in", "1,204"]
     assert lines[5].split() == ["LOG", "LINES", "LINES/s", "ERR/m", "BEHIND", "LAST", "LINE", "STATE"]
     assert lines[6].split() == ["●", "app", "8,000", "0", "3", "0", "─", "following"]
-    assert lines[7].split() == ["XFERLOG", "TRANSFERS", "FAILED", "BEHIND", "LAST", "STATE"]
-    assert lines[8].split()[:5] == ["●", "/var/log/vsftpd.log", "12", "0", "0"]
+    assert lines[7].split() == ["PROCESS", "RUN", "CPU%", "RSS", "STARTED", "STATE"]
+    assert [line.split()[:5] for line in lines[8:10]] == [
+        ["●", "etl_worker", "1", "12.5%", "333M"],
+        ["●", "vsftpd", "1", "12.5%", "333M"],
+    ]
+    assert lines[10] == "  2 cron jobs are well; load is next, in 3 h"
+    assert lines[11].split() == ["XFERLOG", "TRANSFERS", "FAILED", "BEHIND", "LAST", "STATE"]
+    assert lines[12].split()[:5] == ["●", "/var/log/vsftpd.log", "12", "0", "0"]
     assert lines[-1] == "1 node: ● 1 ok"
     assert err == ""
     assert "\x1b" not in out
@@ -124,6 +143,20 @@ def test_all_is_well(nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixtur
         ({LOGS.path: [a_log(status="missing", lines_total=0)]}, "not there yet", 0),
         ({LOGS.path: [a_log(paused=True)]}, "▲ app", 0),
         ({LOGS.path: Unavailable("the store is full")}, "CRIT the store is full (503 Unavailable)", 1),
+        ({PROCESS_WATCHES.path: [watch(running=0, state="too_few")], PROCESSES.path: []}, "◆ etl_worker", 1),
+        ({PROCESS_WATCHES.path: [watch(running=0, state="too_few")], PROCESSES.path: []}, "none runs", 1),
+        ({PROCESS_WATCHES.path: [watch(running=1, min=3, state="too_few")]}, "1 of 3 run", 0),
+        ({PROCESSES.path: [process(7, state="zombie")]}, "▲ etl_worker", 0),
+        ({PROCESSES.path: [process(7, state="zombie")]}, "zombie: it has ended", 0),
+        ({PROCESSES.path: Unavailable("the store is full")}, "CRIT the store is full (503 Unavailable)", 1),
+        ({CRON.path: [a_job(state="missed", state_reason="no start")]}, "missed: no start", 1),
+        ({CRON.path: [a_job(state="failed", last_exit_code=3)]}, "3  failed: exit code 3", 1),
+        ({CRON.path: [a_job(state="overlapping")]}, "▲ load", 0),
+        ({CRON.path: [a_job(state="invalid", error_message="bad minute")]}, "invalid: bad minute", 0),
+        ({CRON.path: [a_job(state="unknown")], CRON_SOURCES.path: [run_log(state="denied")]}, "WARN /var/log/cron", 0),
+        ({CRON_SOURCES.path: [daemon(state="error", reason="it is not running")]}, "CRIT cron: it is not running", 1),
+        ({CRON.path: [], CRON_SOURCES.path: [daemon(state="error")]}, "1 ok", 0),
+        ({CRON.path: Unavailable("the store is full")}, "CRIT the store is full (503 Unavailable)", 1),
         ({XFERLOG_SOURCE.path: [source(status="stuck")]}, "its file system does not answer", 1),
         ({XFERLOG_SOURCE.path: [source(unparsed_total=2, last_unparsed_at=NOW)]}, "2 lines could not be read", 0),
         ({XFERLOG_FINDINGS.path: [a_finding()]}, "CRIT /in/x.csv: uploaded, and not on the disk", 1),
@@ -141,6 +174,30 @@ def test_what_is_wrong_is_shown_and_told_to_scripts(
     node.answers |= answers
     assert print_status([node.url]) == code
     assert words in capsys.readouterr().out
+
+
+def test_of_many_jobs_those_in_trouble_are_named_and_the_others_counted(
+    nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = nodes()
+    missed = [a_job(number, f"/opt/m{number}", state="missed") for number in range(6)]
+    unread = [a_job(number, state="unknown", state_reason="the host was down") for number in range(10, 15)]
+    node.answers[CRON.path] = [*missed, *unread, a_job(20), a_job(21, enabled=False)]
+    assert print_status([node.url]) == 1
+    out = capsys.readouterr().out
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("◆ m")] == ["m0", "m1", "m2"]
+    assert "  CRIT 3 more jobs missed their last run" in out
+    assert "  WARN 5 jobs are not known to have run: the host was down" in out
+    assert "  2 cron jobs are well; load is next, in 3 h" in out
+
+
+def test_no_job_is_said_to_be_well_while_nothing_starts_it(
+    nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = nodes()
+    node.answers[CRON_SOURCES.path] = [daemon(state="error", reason="it is not running")]
+    assert print_status([node.url]) == 1
+    assert "well" not in capsys.readouterr().out
 
 
 def test_a_count_that_is_unknown_is_not_shown_as_zero(
@@ -231,21 +288,31 @@ def test_an_older_node_is_not_taken_for_one_that_is_down(
     assert "● /data" in out
 
 
-def test_more_paths_than_one_answer_holds_are_all_asked_for(
+def test_more_rows_than_one_answer_holds_are_all_asked_for(
     nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]
 ) -> None:
     node = nodes()
-    rows = [path(f"/p{index:04}") for index in range(1500)]
-
-    async def paged(fake: FakeNode, request: Any) -> Any:
-        if request.path == PATHS.path:
-            offset, limit = int(request.query["offset"]), int(request.query["limit"])
-            fake.answers[PATHS.path] = rows[offset : offset + limit]
-        return await well(fake, request)
-
-    node.behave = paged
+    node.answers[PATHS.path] = paged([path(f"/p{index:04}") for index in range(1500)])
+    node.answers[CRON.path] = paged([a_job(index) for index in range(2000)])
+    node.answers[PROCESSES.path] = paged([process(pid) for pid in range(1, 1002)])
     assert print_status([node.url], as_json=True) == 0
-    assert len(json.loads(capsys.readouterr().out)["nodes"][0]["paths"]) == 1500
+    (found,) = json.loads(capsys.readouterr().out)["nodes"]
+    assert [len(found[name]) for name in ("paths", "cron", "processes")] == [1500, 2000, 1001]
+
+
+def test_a_node_that_always_has_more_is_left_in_the_end(
+    nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.status.MOST_PAGES", 3)
+    node = nodes()
+    node.answers[PATHS.path] = [path(f"/p{index:04}") for index in range(1000)]
+    assert print_status([node.url], as_json=True) == 0
+    assert len(json.loads(capsys.readouterr().out)["nodes"][0]["paths"]) == 3000
+
+
+def paged(rows: Sequence[object]) -> Callable[[Any], Sequence[object]]:
+    """Answers with one page of the rows, as a node does."""
+    return lambda request: rows[int(request.query["offset"]) :][: int(request.query["limit"])]
 
 
 def test_json_is_one_document_with_everything(
@@ -264,6 +331,8 @@ def test_json_is_one_document_with_everything(
     assert up["node"]["node_id"] == NODE.example.node_id
     assert up["health"]["collectors"][0]["last_error"] == "x"
     assert up["mounts"][0]["used_percent"] == 95.0
+    assert (up["processes"][0]["pid"], up["process_watches"][0]["name"]) == (801, "etl_worker")
+    assert (up["cron"][0]["command"], up["cron_sources"][0]["kind"]) == ("/opt/load", "cron_d")
     assert (up["logs"][0]["name"], up["xferlog"][0]["transfers_total"]) == ("app", 12)
     assert [(problem["level"], problem["about"], problem["key"]) for problem in up["problems"]] == [
         ("crit", "fs", "/data"),
@@ -289,6 +358,9 @@ def test_no_line_is_wider_than_the_terminal_whatever_it_holds(width: int, utf8: 
     states = [
         state(mounts=[mount(HOSTILE), mount("/a", 95)], paths=[path(HOSTILE, error_message=HOSTILE)], name=HOSTILE)
     ]
+    lame = a_job(1, HOSTILE, state="failed", state_reason=HOSTILE, user=HOSTILE)
+    states.append(answered(states[0], cron_problems.QUESTION, [lame, a_job(2, HOSTILE)], now=NOW))
+    states[1] = answered(states[1], processes_problems.WATCHES, [watch(HOSTILE, 0, state="too_few")], now=NOW)
     text = render(states, TextPage(width=width, colour=False, utf8=utf8), now=NOW)
     assert max(map(width_of, text.splitlines())) <= width
     assert "\x1b" not in text

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from ui.log_lines.sources import KnownNode
-from ui.status_text import LOG_COLUMNS, log_rows
+from ui.status_tables import LOG_COLUMNS, log_rows
 from ui.text_page import TextColumn, TextPage, TextRow
 
 NOTHING = "no log is followed; name some under logs: in node.yaml"

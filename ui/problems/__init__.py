@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ui.glyphs import State
-from ui.problems import fs, logs, node, paths, xferlog
+from ui.problems import cron, fs, logs, node, paths, processes, xferlog
 from ui.problems.problem import Problem, rank, worst
 from ui.state import NodeState, Question
 
@@ -27,6 +27,8 @@ JUDGES: tuple[Judge, ...] = (
     Judge(fs.problems, (fs.QUESTION,)),
     Judge(paths.problems, (paths.QUESTION,)),
     Judge(logs.problems, (logs.QUESTION,)),
+    Judge(processes.problems, processes.QUESTIONS),
+    Judge(cron.problems, cron.QUESTIONS),
     Judge(xferlog.problems, xferlog.QUESTIONS),
 )
 QUESTIONS: tuple[Question[Any], ...] = tuple(question for judge in JUDGES for question in judge.questions)

@@ -56,7 +56,12 @@ def next_try(node: NodeState, now: datetime) -> str:
     """When a silent node is asked again, and how often it failed: `retry in 8s · #5`."""
     if node.next_try is None:
         return f"#{node.fails}"
-    return f"retry in {fmt.age(max(0.0, (node.next_try - now).total_seconds()))} · #{node.fails}"
+    return f"retry in {next_try_age(node, now)} · #{node.fails}"
+
+
+def next_try_age(node: NodeState, now: datetime) -> str:
+    """How long it takes until a silent node is asked again: `8s`."""
+    return fmt.age(None if node.next_try is None else max(0.0, (node.next_try - now).total_seconds()))
 
 
 def short_reason(node: NodeState) -> str:

@@ -1,10 +1,20 @@
 """The views, in the order of their tabs. A domain's view is a file of its own and one line here."""
 
 from ui.views.base import View
+from ui.views.cron import CronView
 from ui.views.fs import FsView
 from ui.views.logs import LogsView
 from ui.views.overview import OverviewView
 from ui.views.paths import PathsView
+from ui.views.processes import ProcessesView
 from ui.views.xferlog import XferlogView
 
-VIEWS: tuple[type[View], ...] = (OverviewView, FsView, PathsView, LogsView, XferlogView)
+VIEWS: tuple[type[View], ...] = (
+    OverviewView,
+    FsView,
+    PathsView,
+    LogsView,
+    ProcessesView,
+    CronView,
+    XferlogView,
+)

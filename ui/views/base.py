@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -22,6 +23,15 @@ from ui.widgets.panel import Panel
 
 Wanted = Mapping[str, Sequence[Question[Any]]]
 """What each node (by name) is to be asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an act went: the node's answer and what it says, or in words that it was not done, or that nobody knows."""
+
+    answer: Any = None
+    words: str = ""
+    problem: str = ""
 
 
 class View(Vertical):
@@ -63,7 +73,11 @@ class View(Vertical):
             self.node = node
 
     class Act(Message):
-        """The operator wants something done on a node; `describe` puts the node's answer into words."""
+        """The operator wants something done on a node; `describe` puts the node's answer into words.
+
+        With `node_id` it is done only on the node of that identity. `done` hears how it went; without it, a notice
+        tells.
+        """
 
         def __init__(
             self,
@@ -72,9 +86,14 @@ class View(Vertical):
             body: msgspec.Struct,
             describe: Callable[[Any], str],
             path: Mapping[str, str] | None = None,
+            *,
+            node_id: str = "",
+            done: Callable[[Outcome], None] | None = None,
         ) -> None:
             super().__init__()
             self.node = node
+            self.node_id = node_id
+            self.done = done
             self.endpoint = endpoint
             self.body = body
             self.describe = describe

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from ui.widgets.cells import Cell
@@ -46,7 +46,8 @@ class Detail:
 
     title: str
     sections: Sequence[Section]
-    history: History | None = None
+    charts: Sequence[History] = ()
+    """Side by side above the sections."""
 
     def lines(self) -> list[Line]:
         """The sections as lines, a blank one between two."""
@@ -70,18 +71,22 @@ def facts(*pairs: tuple[str, Cell]) -> list[Line]:
 
 
 class DetailPane(Vertical):
-    """Shows a Detail: its chart, if it has one, and below it the sections."""
+    """Shows a Detail: its charts, if it has any, and below them the sections."""
 
     DEFAULT_CSS = """
     DetailPane { height: 1fr; }
-    DetailPane > Static { height: 1; color: $tone-dim; background: $surface; }
-    DetailPane > Chart { height: 8; max-height: 35%; min-height: 2; }
+    DetailPane > #charts { height: 9; max-height: 42%; min-height: 3; background: $surface; }
+    DetailPane > #charts.-none { display: none; }
+    DetailPane > #charts > Vertical { width: 1fr; margin-left: 1; }
+    DetailPane > #charts > .-first { margin-left: 0; }
+    DetailPane > #charts Static { height: 1; color: $tone-dim; background: $surface; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.detail: Detail | None = None
-        self._axis: tuple[object, ...] = ()
+        self._axes: tuple[tuple[object, ...], ...] = ()
+        self._charts: list[tuple[Static, Chart]] = []
 
     @property
     def text(self) -> str:
@@ -89,27 +94,32 @@ class DetailPane(Vertical):
         return "" if self.detail is None else self.detail.text()
 
     def compose(self) -> ComposeResult:
+        yield Horizontal(id="charts", classes="-none")
         yield Lines()
 
     def show(self, detail: Detail) -> None:
         self.detail = detail
         if not self.is_mounted:
             return
-        self._show_history(detail.history)
+        self._show_charts(detail.charts)
         self.query_one(Lines).show(detail.lines())
 
-    def _show_history(self, history: History | None) -> None:
-        axis = () if history is None else history.axis
-        if axis != self._axis:
-            self._axis = axis
-            self.query("Chart, Static").remove()
-            if history is not None:
-                chart = Chart(
-                    history.low, history.high, history.warn, history.critical, mode=history.mode, unit=history.unit
-                )
-                self.mount(Static(history.title, markup=False), chart, before=0)
-        if history is not None:
-            for chart in self.query(Chart):
-                chart.show(history.values, high=history.high)
-            for title in self.query(Static):
-                title.update(history.title)
+    def _show_charts(self, charts: Sequence[History]) -> None:
+        axes = tuple(history.axis for history in charts)
+        if axes != self._axes:
+            self._axes = axes
+            self._charts = [(Static(history.title, markup=False), _chart(history)) for history in charts]
+            place = self.query_one("#charts", Horizontal)
+            place.set_class(not charts, "-none")
+            place.remove_children()
+            columns = [Vertical(*both) for both in self._charts]
+            for column in columns[:1]:
+                column.add_class("-first")
+            place.mount(*columns)
+        for (title, chart), history in zip(self._charts, charts, strict=True):
+            title.update(history.title)
+            chart.show(history.values, high=history.high)
+
+
+def _chart(history: History) -> Chart:
+    return Chart(history.low, history.high, history.warn, history.critical, mode=history.mode, unit=history.unit)

@@ -116,7 +116,7 @@ class FsView(TableView[Mount]):
         blocked = grid([(str(one.pid), one.process_name, one.wchan) for one in mount.blocked], right=(0,))
         return Detail(
             title=mount.mount_point,
-            history=_chart(row),
+            charts=(_chart(row),),
             sections=(
                 Section(f"{mount.mount_point} {NOTHING} {fs_problems.words(mount)}", _facts(row)),
                 Section("Processes that wait for it", blocked, "None."),

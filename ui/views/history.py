@@ -80,3 +80,13 @@ def _held(values: Sequence[float | None], steps: int) -> list[float | None]:
             last = None
         held.append(last)
     return held
+
+
+def ceiling(largest: float) -> float:
+    """The end of an axis for values up to `largest`: 1, 2 or 5 times a power of ten, at least 10."""
+    end = 10.0
+    while True:
+        for factor in (1, 2, 5):
+            if largest <= end * factor:
+                return end * factor
+        end *= 10

@@ -25,7 +25,7 @@ from ui.problems import paths as paths_problems
 from ui.state import Question
 from ui.views.detail import Detail, History, Section, facts
 from ui.views.events import events_question, events_section
-from ui.views.history import history_questions, history_values
+from ui.views.history import ceiling, history_questions, history_values
 from ui.views.rows import Field, Row, level_cell
 from ui.views.table import TableView
 from ui.widgets.cells import Cell
@@ -149,7 +149,7 @@ class PathsView(TableView[PathStats]):
         path = row.item
         return Detail(
             title=path.name or path.path,
-            history=_chart(row),
+            charts=(_chart(row),),
             sections=(
                 Section(f"{path.path} {NOTHING} {paths_problems.words(path)}", _facts(row)),
                 *_top_sections(row),
@@ -225,16 +225,6 @@ def _hold_sec(path: PathStats) -> float:
     if path.next_scan_at is None:
         return _SCANNING_HOLD_SEC
     return 2 * max(0.0, (path.next_scan_at - path.collected_at).total_seconds())
-
-
-def ceiling(largest: float) -> float:
-    """The end of an axis for values up to `largest`: 1, 2 or 5 times a power of ten, at least 10."""
-    end = 10.0
-    while True:
-        for factor in (1, 2, 5):
-            if largest <= end * factor:
-                return end * factor
-        end *= 10
 
 
 def _top_sections(row: Row[PathStats]) -> tuple[Section, ...]:

@@ -23,7 +23,7 @@ RESORT_SEC = 4.0
 class Scope:
     """What the screen shows: which nodes, as of when, and how times are written. `now` is the UI's clock.
 
-    With `read_only` nothing may be done on any node.
+    With `read_only` nothing may be done on any node. While `paused` it is all as it was at the pause.
     """
 
     nodes: tuple[NodeState, ...]
@@ -33,6 +33,7 @@ class Scope:
     times: TimeStyle = "relative"
     zone: tzinfo | None = None
     read_only: bool = False
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Field(Generic[T]):
     right: bool = False
     flex: bool = False
     priority: int = 0
+    most: int = 1000
 
     @property
     def column(self) -> Column:
@@ -81,6 +83,7 @@ class Field(Generic[T]):
             right=self.right,
             flex=self.flex,
             priority=self.priority,
+            most=self.most,
         )
 
 

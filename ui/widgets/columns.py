@@ -10,8 +10,8 @@ GAP = 1
 class Column:
     """A column of a table.
 
-    `width` is in cells; a `flex` column gets a share of what is left over. When the columns do not fit, the one with
-    the highest `priority` goes first (the rightmost of several); priority 0 stays.
+    `width` is in cells; a `flex` column gets a share of what is left over, until it is `most` cells wide. When the
+    columns do not fit, the one with the highest `priority` goes first (the rightmost of several); priority 0 stays.
     """
 
     key: str
@@ -20,6 +20,7 @@ class Column:
     right: bool = False
     flex: bool = False
     priority: int = 0
+    most: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def lay_out(columns: Sequence[Column], width: int, *, indent: int = 0) -> list[S
     for index, column in kept:
         own = column.width
         if column.flex:
-            share = spare // flexible
+            share = min(spare // flexible, max(0, column.most - column.width))
             own, spare, flexible = own + share, spare - share, flexible - 1
         slots.append(Slot(index, column, x, own))
         x += own + GAP

@@ -36,3 +36,10 @@ def test_the_highest_priority_goes_first_and_the_rightmost_of_two() -> None:
     ]
     kept = {width: "".join(slot.column.key for slot in lay_out(columns, width)) for width in (43, 42, 31, 20, 5)}
     assert kept == {43: "abcd", 42: "abc", 31: "ab", 20: "a", 5: "a"}
+
+
+def test_a_flexible_column_is_never_wider_than_it_may_be_and_the_next_one_gets_the_rest() -> None:
+    columns = [Column("name", "NAME", 10, flex=True, most=24), Column("text", "TEXT", 10, flex=True)]
+    assert [slot.width for slot in lay_out(columns, 27)] == [13, 13]
+    assert [slot.width for slot in lay_out(columns, 121)] == [24, 96]
+    assert [slot.width for slot in lay_out(columns, 9)] == [10, 10]

@@ -1,0 +1,163 @@
+"""The columns of the Overview: each domain of a node in a few characters."""
+
+from collections.abc import Sequence
+
+from etlmon.contract.node import Health
+from ui import format as fmt
+from ui.glyphs import NOTHING, State
+from ui.problems import cron as cron_problems
+from ui.problems import fs as fs_problems
+from ui.problems import logs as logs_problems
+from ui.problems import node as node_problems
+from ui.problems import paths as paths_problems
+from ui.problems import processes as processes_problems
+from ui.problems import xferlog as xferlog_problems
+from ui.problems.node import next_try_age, short_reason
+from ui.problems.problem import worst
+from ui.state import NodeState
+from ui.views.rows import Field, Row, level_cell, level_tone
+from ui.widgets.bar import bar
+from ui.widgets.cells import Cell
+
+_BAR = 8
+_NOW_SEC = 30
+
+
+def _symbol(row: Row[NodeState]) -> Cell:
+    return level_cell(row.level, "down" if row.item.changed else "")
+
+
+def _fullest(row: Row[NodeState]) -> Cell:
+    """The fullest mount, or for a silent node why it is silent: that is what matters then."""
+    node = row.item
+    if node.up is False:
+        return (short_reason(node), "down")
+    if node.changed:
+        return (node.describe(), "down")
+    mounts = [mount for mount in node.answer(fs_problems.QUESTION) or () if mount.total_bytes]
+    if not mounts:
+        return (NOTHING, "dim")
+    fullest = max(mounts, key=lambda mount: mount.used_percent)
+    percent = fullest.used_percent
+    tone = level_tone(fs_problems.level(fullest))
+    return [(bar(percent, _BAR), tone), f" {fmt.used_percent(percent):>4} {fullest.mount_point}"]
+
+
+def _fullest_percent(row: Row[NodeState]) -> float | None:
+    return max((mount.used_percent for mount in row.item.answer(fs_problems.QUESTION) or []), default=None)
+
+
+def _paths(row: Row[NodeState]) -> Cell:
+    """How many paths there are, and how many of them are not well; of a silent node when it is asked again."""
+    node = row.item
+    if node.up is False:
+        return (f"retry {next_try_age(node, row.now - node.skew)}", "dim")
+    paths = node.answer(paths_problems.QUESTION)
+    return _ill([paths_problems.level(path) for path in paths or ()])
+
+
+def _ill(levels: Sequence[State]) -> Cell:
+    """How many of so many are not well: `3 of 11 ill`, `11 ok`."""
+    if not levels:
+        return (NOTHING, "dim")
+    ill = sum(level != "ok" for level in levels)
+    return (f"{ill} of {len(levels)} ill", level_tone(worst(levels))) if ill else f"{len(levels)} ok"
+
+
+def _path_count(row: Row[NodeState]) -> int | None:
+    paths = row.item.answer(paths_problems.QUESTION)
+    return None if paths is None else len(paths)
+
+
+def _processes(row: Row[NodeState]) -> Cell:
+    """How many watched processes there are, and how many of them are not well; of a silent node how often it failed."""
+    node = row.item
+    if node.up is False:
+        return (f"try #{node.fails}", "dim")
+    return _ill(_process_levels(node))
+
+
+def _process_levels(node: NodeState) -> list[State]:
+    return [processes_problems.level(one) for one in processes_problems.watched(node)]
+
+
+def _ill_processes(row: Row[NodeState]) -> int:
+    return sum(level != "ok" for level in _process_levels(row.item))
+
+
+def _cron(row: Row[NodeState]) -> Cell:
+    summary = cron_problems.summary(row.item)
+    if summary is None:
+        return (NOTHING, "dim")
+    return (summary[0], None if summary[1] == "ok" else level_tone(summary[1]))
+
+
+def _errors(row: Row[NodeState]) -> Cell:
+    """Lines of the severity `error` in the last minute, of all logs of the node."""
+    errors = _errors_per_min(row)
+    return (fmt.short_count(errors), "warn" if errors else "dim")
+
+
+def _errors_per_min(row: Row[NodeState]) -> float | None:
+    logs = row.item.answer(logs_problems.QUESTION)
+    return sum(log.errors_per_min for log in logs) if logs else None
+
+
+def _failed(row: Row[NodeState]) -> Cell:
+    """Uploads that broke off a short while ago, or do not lie on the disk."""
+    failed = xferlog_problems.failed_count(row.item)
+    return (fmt.count(failed), "warn" if failed else "dim")
+
+
+def health_of(node: NodeState) -> Health | None:
+    """What the node says of itself."""
+    return node.answer(node_problems.QUESTION)
+
+
+def _collectors(row: Row[NodeState]) -> Cell:
+    health = health_of(row.item)
+    if health is None or not health.collectors:
+        return (NOTHING, "dim")
+    failing = _failing(row)
+    return (f"{failing} failing", "crit") if failing else f"{len(health.collectors)} ok"
+
+
+def _failing(row: Row[NodeState]) -> int:
+    health = health_of(row.item)
+    return 0 if health is None else sum(one.status in ("failing", "overdue") for one in health.collectors)
+
+
+def _store(row: Row[NodeState]) -> Cell:
+    health = health_of(row.item)
+    if health is None:
+        return (NOTHING, "dim")
+    return ("error", "crit") if health.store.error else fmt.size(health.store.db_bytes)
+
+
+def _latency(row: Row[NodeState]) -> Cell:
+    return fmt.latency(row.item.latency_ms) if row.item.up else (NOTHING, "dim")
+
+
+def _seen(row: Row[NodeState]) -> str:
+    """How long ago the node answered last; a node that is asked in turn and answers is there now."""
+    node = row.item
+    if node.last_ok is None:
+        return NOTHING
+    seconds = (row.now - node.skew - node.last_ok).total_seconds()
+    return "now" if node.up and seconds < _NOW_SEC else fmt.age(seconds)
+
+
+FIELDS: tuple[Field[NodeState], ...] = (
+    Field("state", "STATE", 6, _symbol),
+    Field("node", "NODE", 12, lambda row: row.item.name, lambda row: row.item.name, flex=True, most=24),
+    Field("fullest", "FULLEST MOUNT", 18, _fullest, _fullest_percent, flex=True),
+    Field("paths", "PATHS", 11, _paths, _path_count, priority=1),
+    Field("processes", "PROC", 11, _processes, _ill_processes, priority=1),
+    Field("cron", "CRON", 9, _cron, lambda row: cron_problems.ill_count(row.item), priority=2),
+    Field("errors", "ERR/m", 5, _errors, _errors_per_min, right=True, priority=3),
+    Field("failed", "XFAIL", 5, _failed, lambda row: xferlog_problems.failed_count(row.item), right=True, priority=4),
+    Field("collectors", "COLLECT", 9, _collectors, _failing, priority=6),
+    Field("store", "STORE", 6, _store, right=True, priority=7),
+    Field("latency", "ANSWER", 6, _latency, lambda row: row.item.latency_ms, right=True, priority=5),
+    Field("seen", "SEEN", 5, _seen, lambda row: row.item.last_ok, right=True),
+)
