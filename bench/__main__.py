@@ -13,7 +13,9 @@ from bench.figure import Figure
 
 MODULES = {
     "bench.node_cost": ("P1", "P2", "P7"),
+    "bench.procs": ("P2b",),
     "bench.tail": ("P3",),
+    "bench.cronlog": ("P3b",),
     "bench.walk": ("P4", "P4b"),
     "bench.api": ("P5",),
     "bench.ui": ("P6", "P6b"),

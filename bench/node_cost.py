@@ -1,11 +1,13 @@
 """What a node costs its host: memory (P1), processor (P2) and the wait for its first answer (P7).
 
-The node watches mounts, paths, logs and an FTP server's log. It is looked at twice: while its logs are silent (P2), and
-while they grow (P1). The peer is Prometheus' node_exporter, which reads the same mounts. By default the node settles
-for some seconds; ETLMON_BENCH_LONG=1 takes an hour: after 5 minutes silent for 25, and with growing logs for 25 more.
+The node watches mounts, paths, logs, processes, cron jobs and an FTP server's log. It is looked at twice: while its
+logs are silent (P2), and while they grow (P1). The peer is Prometheus' node_exporter, which reads the same mounts. By
+default the node settles for some seconds; ETLMON_BENCH_LONG=1 takes an hour: after 5 minutes silent for 25, and with
+growing logs for 25 more.
 """
 
 import contextlib
+import getpass
 import os
 import shutil
 import statistics
@@ -28,6 +30,8 @@ MOUNTS = PATHS = LOGS = 5
 LINES_PER_SEC = 500 / LOGS
 TRANSFERS_PER_SEC = 10
 FILES_PER_PATH = 2000
+WATCHES, PROCESSES = 10, 500
+CRON_JOBS = 200
 SCRAPE_SEC = 15.0
 SAMPLE_SEC = 0.25
 MIB = 1024 * 1024
@@ -35,7 +39,7 @@ EXPORTER = "prometheus-node-exporter"
 
 
 def run() -> list[Figure]:
-    with tempfile.TemporaryDirectory(prefix="etlmon-bench-") as scratch, _mounts(Path(scratch)) as mounts:
+    with tempfile.TemporaryDirectory(prefix="etlmon-bench-") as scratch, _mounts(Path(scratch)) as mounts, _crowd():
         config = _configure(Path(scratch))
         return [*_cost(config, mounts), _start(config)]
 
@@ -91,6 +95,23 @@ def _mounts(scratch: Path) -> Iterator[int]:
             subprocess.run(["umount", where], check=True)
 
 
+@contextlib.contextmanager
+def _crowd() -> Iterator[None]:
+    """As many processes as a host has that is at work; one of each watch is among them."""
+    missing = max(WATCHES, PROCESSES - sum(entry.name.isdigit() for entry in Path("/proc").iterdir()))
+    crowd = [
+        subprocess.Popen([f"bench_worker_{number}_", "infinity"], executable=shutil.which("sleep"))
+        for number in range(missing)
+    ]
+    try:
+        yield
+    finally:
+        for process in crowd:
+            process.kill()
+        for process in crowd:
+            process.wait()
+
+
 def _configure(scratch: Path) -> Path:
     lines = ["paths:"]
     for number in range(PATHS):
@@ -105,6 +126,14 @@ def _configure(scratch: Path) -> Path:
         lines.append(f"  - {{name: {log.stem}, path: {log}}}")
     _xferlog(scratch).touch()
     lines.append(f"xferlog: {{path: {_xferlog(scratch)}}}")
+    lines.append("process_watch:")
+    lines += [f"  - {{name: worker{number}, match: bench_worker_{number}_}}" for number in range(WATCHES)]
+    spool = scratch / "crontabs"
+    spool.mkdir()
+    crontab = spool / getpass.getuser()
+    crontab.write_text("".join(f"{n % 60} {n % 24} * * * /opt/etl/bin/job_{n}\n" for n in range(CRON_JOBS)))
+    crontab.chmod(0o600)
+    lines.append(f"cron: {{spool: [{spool}]}}")
     config = scratch / "node.yaml"
     config.write_text("\n".join([f"node: {{db_path: {scratch / 'etlmon.db'}}}", *lines, ""]))
     return config
@@ -157,7 +186,10 @@ def _cost(config: Path, mounts: int) -> list[Figure]:
     long = os.environ.get("ETLMON_BENCH_LONG") == "1"
     settle_sec, watch_sec = (300.0, 1500.0) if long else (8.0, 30.0)
     (quiet, quiet_exporter), (busy, busy_exporter) = _watch(config, settle_sec, watch_sec)
-    own = f"{mounts} mounts more than the host has, {PATHS} paths of {FILES_PER_PATH:,} files, {LOGS} logs, an xferlog"
+    own = (
+        f"{mounts} mounts more than the host has, {PATHS} paths of {FILES_PER_PATH:,} files, {LOGS} logs, an xferlog, "
+        f"{WATCHES} watches among {PROCESSES} processes, {CRON_JOBS} cron jobs"
+    )
     traffic = f"{LINES_PER_SEC * LOGS:.0f} lines/s, {TRANSFERS_PER_SEC} transfers/s"
     over = f"over {watch_sec:g} s" + ("" if long else "; ETLMON_BENCH_LONG=1 for 25 minutes")
 
