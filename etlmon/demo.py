@@ -1,7 +1,7 @@
 """`etlmon demo`: this very host as a node with a small generated ETL, and the terminal UI on top.
 
 Everything lives in one temporary directory and ends with the demo: the node (a child on a free loopback port), the
-generated ETL (another child) and the files. Without a terminal it prints one snapshot instead of the UI.
+generated ETL and its cron (two more) and the files. Without a terminal it prints one snapshot instead of the UI.
 """
 
 import argparse
@@ -18,7 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from etlmon.client import NodeClient, NodeError
+from etlmon.contract.cron import CRON
 from etlmon.contract.paths import PATHS
+from etlmon.contract.processes import PROCESSES
+from etlmon.contract.xferlog import XFERLOG_SOURCE
 from etlmon.demo_etl import FOLDERS
 
 START_SEC = 20.0
@@ -31,6 +34,18 @@ node:
   db_path: {root}/etlmon.db
 refresh:
   disk: 2s
+  process: 2s
+  cron: 5s
+cron:
+  system_crontab: {root}/etl/cron/crontab
+  cron_d: {root}/etl/cron/cron.d
+  spool: [{root}/etl/cron/crontabs]
+  anacrontab: {root}/etl/cron/anacrontab
+  run_log: {root}/etl/log/cron.log
+  grace: 30s
+process_watch:
+  - {{name: etl_worker, match: "etl_worker --spool {root}/etl ", min: 3, max: 8}}
+  - {{name: landing, match: "demo_etl {root}"}}
 logs:
   - name: app
     path: {root}/etl/log/app.log
@@ -98,8 +113,13 @@ def demo_node(config: str = NODE_YAML) -> Iterator[str]:
         (root / "node.yaml").write_text(config.format(root=root), encoding="utf-8")
         (root / "etl").mkdir()
         etl_command = [sys.executable, "-m", "etlmon.demo_etl", str(root / "etl")]
+        cron_command = [sys.executable, "-m", "etlmon.demo_cron", str(root / "etl"), "-L", "15"]
         node_command = [sys.executable, "-m", "etlmon", "node", "-c", str(root / "node.yaml")]
-        with _child(etl_command, root / "etl.log"), _child(node_command, root / "node.log") as node:
+        with (
+            _child(etl_command, root / "etl.log"),
+            _child(cron_command, root / "cron.log"),
+            _child(node_command, root / "node.log") as node,
+        ):
             yield _address(node, root / "node.log")
 
 
@@ -116,21 +136,27 @@ def _address(node: subprocess.Popen[bytes], log: Path) -> str:
     raise DemoError(f"the demo's node did not start: {last[0]}")
 
 
-async def _first_scans(address: str) -> None:
-    """Return when every watched path has been scanned once, or after START_SEC whatever is there."""
+async def _first_looks(address: str) -> None:
+    """Return when everything has been looked at once, or after START_SEC whatever is there."""
     client = NodeClient(address)
     try:
         async with asyncio.timeout(START_SEC):
             while True:
                 with contextlib.suppress(NodeError):
-                    rows = (await client.ask(PATHS)).unwrap()
-                    if len(rows) == len(FOLDERS) and all(row.status == "OK" for row in rows):
+                    if await _is_all_there(client):
                         return
                 await asyncio.sleep(0.1)
     except TimeoutError:
         return
     finally:
         await client.close()
+
+
+async def _is_all_there(client: NodeClient) -> bool:
+    paths = (await client.ask(PATHS)).unwrap()
+    is_counted = len(paths) == len(FOLDERS) and all(path.status == "OK" for path in paths)
+    lists = [await client.ask(endpoint) for endpoint in (PROCESSES, CRON, XFERLOG_SOURCE)]
+    return is_counted and all(answer.unwrap() for answer in lists)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -152,7 +178,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _snapshot(address: str) -> int:
     from ui.status import print_status
 
-    asyncio.run(_first_scans(address))
+    asyncio.run(_first_looks(address))
     # What is wrong with this host is shown, but it is not the demo that failed.
     print_status([address])
     print("A terminal shows more: run the same command in one.")

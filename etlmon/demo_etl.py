@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from etlmon.demo_logs import FEEDS, DemoLogs, write_past
+from etlmon.demo_worker import Workers
 
 FOLDERS = ("landing", "staging", "archive", "rejected")
 TICK_SEC = 0.25
@@ -87,9 +88,11 @@ def main(root: Path) -> None:
     prepare(root)
     chance = random.Random()  # noqa: S311 - it only has to look alive
     write_past(root / "log", chance)
-    etl = Etl(root, chance)
+    etl, workers = Etl(root, chance), Workers(root)
     while not select.select([sys.stdin], [], [], TICK_SEC)[0]:
         etl.step()
+        workers.step()
+    workers.close()
 
 
 if __name__ == "__main__":

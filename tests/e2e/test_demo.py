@@ -36,7 +36,9 @@ def test_without_a_terminal_it_prints_one_snapshot_and_cleans_up(tmp_path: Path)
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     assert done.returncode == 0, done.stderr
-    assert "landing" in done.stdout
+    for word in ("landing", "etl_worker", "export_report"):
+        assert word in done.stdout
+    assert "not-for-the-screen" not in done.stdout
     assert "\x1b" not in done.stdout
     assert list(tmp_path.iterdir()) == []
     assert children_of_the_demo(tmp_path) == []
@@ -69,6 +71,32 @@ def test_in_a_terminal_a_log_grows_and_transfers_come_in(tmp_path: Path) -> None
         first = terminal.wait(lambda text: uploads(text) != [], "transfers")
         terminal.wait(lambda text: set(uploads(text)) - set(uploads(first)) != set(), "another transfer")
         leave(terminal)
+
+
+@pytest.mark.peer("tmux")
+def test_in_a_terminal_a_worker_is_ended_and_comes_back_and_jobs_have_run(tmp_path: Path) -> None:
+    with etlmon("demo", env={"TMPDIR": str(tmp_path)}) as terminal:
+        terminal.wait_for("this host")
+        terminal.keys("6")
+        terminal.wait(lambda text: all(word in text for word in ("export_report", "failed", "never")), "the jobs")
+        terminal.keys("5")
+        before = set(workers(terminal.wait(lambda text: len(workers(text)) == 3, "three workers")))
+        terminal.keys("/", *"etl_worker", "Enter", "g", "d")
+        terminal.wait(lambda text: "Send SIGTERM" in text and "no children" in text, "what is known of it")
+        terminal.keys("Tab", "Enter")
+        terminal.wait_for("SIGTERM was sent: it ended after")
+        terminal.keys("Enter")
+        terminal.wait(
+            lambda text: len(workers(text)) == 3 and len(before & set(workers(text))) == 2,
+            "another worker in its place",
+        )
+        leave(terminal)
+    assert children_of_the_demo(tmp_path) == []
+
+
+def workers(screen: str) -> list[str]:
+    """The pids of the workers that run."""
+    return re.findall(r"etl_worker +(\d+) ", screen)
 
 
 def log_lines(screen: str) -> list[str]:
