@@ -21,10 +21,11 @@ demo: $(READY)  ## this host as a node with generated ETL activity, the terminal
 	@$(BIN)/etlmon demo
 
 test: $(READY)  ## all tests
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
-torture: $(READY)  ## a node killed 200 times while a log grows and rotates: every line once? ARGS=20 for fewer
+torture: $(READY)  ## a node killed 200 times while a log grows: every line once? 1,000 kills while pids change hands: no wrong one?
 	@$(BIN)/python -m tests.torture.kills $(ARGS)
+	@$(BIN)/python -m tests.torture.killing $(ARGS)
 
 check: $(READY)  ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

@@ -18,11 +18,15 @@ from pathlib import Path
 import pytest
 
 _PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
+    "anacron": (("anacron", "/usr/sbin/anacron"), "-V"),
     "bash": (("bash",), "--version"),
     "chromium": (("chromium", "chromium-browser", "google-chrome"), "--version"),
+    "cron": (("cron", "/usr/sbin/cron"), ""),
+    "crontab": (("crontab",), ""),
     "curl": (("curl",), "--version"),
     "df": (("df",), "--version"),
     "du": (("du",), "--version"),
+    "faketime": (("faketime",), "--version"),
     "fdfind": (("fdfind", "fd"), "--version"),
     "find": (("find",), "--version"),
     "fish": (("fish",), "--version"),
@@ -33,13 +37,17 @@ _PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
     "logrotate": (("logrotate", "/usr/sbin/logrotate"), "--version"),
     "mkfs.ext4": (("mkfs.ext4",), "-V"),
     "node_exporter": (("node_exporter", "prometheus-node-exporter"), "--version"),
+    "nsenter": (("nsenter",), "--version"),
     "proftpd": (("proftpd", "/opt/etlmon-peers/bin/proftpd"), "--version"),
     "promtool": (("promtool",), "--version"),
     "rsyslogd": (("rsyslogd", "/usr/sbin/rsyslogd"), "-v"),
+    "run-parts": (("run-parts",), "--version"),
+    "setpriv": (("setpriv",), "--version"),
     "sqlite3": (("sqlite3",), "--version"),
     "ssh-keygen": (("ssh-keygen",), ""),
     "sshd": (("sshd", "/usr/sbin/sshd"), ""),
     "systemd-analyze": (("systemd-analyze",), "--version"),
+    "systemd-nspawn": (("systemd-nspawn",), "--version"),
     "tmux": (("tmux",), "-V"),
     "unshare": (("unshare",), "--version"),
     "vsftpd": (("vsftpd", "/usr/sbin/vsftpd"), "-v"),
@@ -127,6 +135,23 @@ def _sshfs_missing() -> str | None:
     return _fuse_missing()
 
 
+def _systemd_missing() -> str | None:
+    if reason := _root_missing():
+        return reason
+    fake = importlib.import_module("tests.fakes.systemd")  # it asks this module for its parts
+    with tempfile.TemporaryDirectory(prefix="etlmon-peer-") as scratch:
+        said: str | None = fake.why_not(Path(scratch))
+    return said
+
+
+def _busybox_syslogd_missing() -> str | None:
+    try:
+        subprocess.run(["busybox", "syslogd", "--help"], check=True, capture_output=True, timeout=30)
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"busybox has no syslogd: {error}"
+    return None
+
+
 def _mount_fails(kind: "Callable[[Path], contextlib.AbstractContextManager[Path]]") -> str | None:
     with tempfile.TemporaryDirectory(prefix="etlmon-peer-") as scratch:
         try:
@@ -137,10 +162,12 @@ def _mount_fails(kind: "Callable[[Path], contextlib.AbstractContextManager[Path]
 
 
 _CAPABILITIES: dict[str, Callable[[], str | None]] = {
+    "busybox-syslogd": _busybox_syslogd_missing,
     "fuse": _fuse_missing,
     "loop": _loop_missing,
     "root": _root_missing,
     "sshfs": _sshfs_missing,
+    "systemd": _systemd_missing,
     "tmpfs": _tmpfs_missing,
 }
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("etlmon", "node", "ui")
-DOMAINS = ("fs", "logs", "paths", "xferlog")
+DOMAINS = ("cron", "fs", "logs", "paths", "processes", "xferlog")
 FLOORS = (
     "etlmon/contract/{domain}.py",
     "node/collectors/{domain}.py",
