@@ -15,7 +15,7 @@ from tests.fakes.cron import PrivateHost, private_host
 from tests.node.processes import ask, wait_until
 
 GRACE_SEC = 5
-STOPPED_MINUTES = 2
+STOPPED_MINUTES = 1
 """So long there is no cron."""
 
 CRONTAB = """PGPASSWORD=hunter2
