@@ -22,7 +22,9 @@ SHOTS = {
     "paths": ("3",),
     "paths-detail": ("3", "j", "enter"),
     "log": ("escape", "4", "enter"),
-    "xferlog": ("escape", "7"),
+    "processes": ("escape", "5"),
+    "cron": ("6",),
+    "xferlog": ("7",),
 }
 SETTLE_SEC = 40.0
 # What happens to be mounted below /mnt and /tmp on the machine that takes the pictures is not for everybody.

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
+from textual._wait import SLEEP_GRANULARITY
 from textual.pilot import Pilot
 
 from etlmon.client import Answer, NodeClient
@@ -86,8 +88,11 @@ async def looking(
     )
     clock = Clock()
     app = EtlmonApp(settings, connect=SteadyClient, clock=clock, zone=UTC, read_only=read_only)
-    async with app.run_test(size=size, notifications=True) as pilot:
-        yield Looking(app, pilot, clock)
+    # After each key Textual waits until the process does next to nothing, at most a second: with the nodes in the same
+    # process, and asked ten times a second, that is never.
+    with patch("textual._wait.SLEEP_IDLE", SLEEP_GRANULARITY / 2):
+        async with app.run_test(size=size, notifications=True) as pilot:
+            yield Looking(app, pilot, clock)
 
 
 def on_time(fake: FakeNode) -> FakeNode:
