@@ -18,6 +18,9 @@ from pathlib import Path
 from tests.peers import missing
 
 TARGET = "etlmon-test.target"
+_ROOT = Path(__file__).parents[2]
+"""This project: it is seen inside wherever it lies, also below /tmp, which is the container's own."""
+
 _BOOT_SEC = 60.0
 _END_SEC = 20.0
 _POWER_OFF = signal.SIGRTMIN + 4
@@ -31,7 +34,7 @@ mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay etlmon-systemd -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
 (cd "$2" && cp -a . "$1/root/")
 exec systemd-nspawn -q -D "$1/root" --register=no --keep-unit --private-network --boot --console=read-only \\
-    --machine="$3" --bind="$4:/run/etlmon-test" "systemd.unit=$5"
+    --machine="$3" --bind="$4:/run/etlmon-test" --bind-ro="$6" "systemd.unit=$5"
 """
 
 
@@ -89,7 +92,7 @@ def systemd(
         folder.chmod(0o755 if folder.is_dir() else 0o644)
     extra.chmod(0o755)
     machine = f"etlmon-{os.getpid()}-{zlib.crc32(os.fsencode(scratch)):x}"
-    arguments = [str(mount), str(extra), machine, str(shared), TARGET]
+    arguments = [str(mount), str(extra), machine, str(shared), TARGET, str(_ROOT)]
     with log.open("wb") as said:
         nspawn = subprocess.Popen(
             ["unshare", "-m", "bash", "-c", _INSIDE, "boot", *arguments],
