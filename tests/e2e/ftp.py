@@ -26,7 +26,7 @@ HASHED = "$6$etlmon$PutYGL6xXPQFkq648hqqLePrxl8TEA6Td/YviFHiac.IU06A4MNv5ewXLQZn
 """The password as crypt(5) stores it."""
 
 UID = 64021
-START_SEC = 10.0
+START_SEC = 20.0
 
 STOCK = {
     "listen": "NO",

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-WAIT_SEC = 20.0
+WAIT_SEC = 40.0
 ENDED = "ended with "
 
 

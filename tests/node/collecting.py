@@ -105,7 +105,7 @@ async def running(
             await runner.stop()
 
 
-async def until(holds: Callable[[], bool | Awaitable[bool]], within_sec: float = 10.0) -> None:
+async def until(holds: Callable[[], bool | Awaitable[bool]], within_sec: float = 30.0) -> None:
     """Return as soon as the condition holds; fail when it does not hold in time."""
     loop = asyncio.get_running_loop()
     end = loop.time() + within_sec

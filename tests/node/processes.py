@@ -52,7 +52,7 @@ class NodeUnderTest:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def ended(self, within_sec: float = 10.0) -> int:
+    def ended(self, within_sec: float = 20.0) -> int:
         """The exit code."""
         return self.process.wait(timeout=within_sec)
 
@@ -111,7 +111,7 @@ def ask(address: str, path: str) -> tuple[int, Any]:
         connection.close()
 
 
-def wait_until(holds: Callable[[], bool], within_sec: float = 15.0) -> None:
+def wait_until(holds: Callable[[], bool], within_sec: float = 30.0) -> None:
     """Return as soon as the condition holds; fail when it does not hold in time."""
     end = time.monotonic() + within_sec
     while not holds():

@@ -19,7 +19,7 @@ from ui.app import EtlmonApp
 from ui.settings import NodeAddress, Ui, UiSettings
 
 NOW = datetime(2026, 11, 21, 6, 0, 30, tzinfo=UTC)
-WAIT_SEC = 10.0
+WAIT_SEC = 30.0
 
 
 class Clock:

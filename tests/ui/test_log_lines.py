@@ -24,7 +24,7 @@ from ui.log_lines.history import Wanted
 
 ROOT = Path(__file__).parents[2]
 GAP = Lost(path="/var/log/app.log", inode=7, offset=0, lost_bytes=None, reason="truncated", message="it was truncated")
-WAIT_SEC = 20.0
+WAIT_SEC = 30.0
 
 
 def settings(*names: str, timestamp: str | None = None) -> NodeSettings:

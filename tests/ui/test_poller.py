@@ -21,7 +21,7 @@ from ui.poller import NotAsked, Poller
 from ui.state import Fleet, Question
 
 MOUNTS = Question(FS)
-WAIT_SEC = 10.0
+WAIT_SEC = 30.0
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:

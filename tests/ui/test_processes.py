@@ -84,9 +84,24 @@ def test_the_worst_stands_first_what_does_not_run_then_what_does_nothing() -> No
 def test_a_row_says_why_nothing_runs_or_what_ran_last() -> None:
     async def scene(eye: Looking, _one: FakeNode, _two: FakeNode) -> None:
         (ftp,) = (line for line in eye.screen.splitlines() if "◆ STOPPED" in line)
-        assert "ran 4 min ago: /usr/sbin/vsftpd" in ftp
+        assert "ran 4 min ago: vsftpd /etc/vsftpd.conf" in ftp
         (nightly,) = (line for line in eye.screen.splitlines() if "▲ error" in line)
         assert "/run/nightly.pid is missing" in nightly
+
+    play(scene, size=(200, 40))
+
+
+def test_a_row_shows_the_command_without_the_directory_it_lies_in_when_that_is_sure() -> None:
+    async def scene(eye: Looking, _one: FakeNode, two: FakeNode) -> None:
+        two.answers[PROCESSES.path] = [
+            process(1, process_name="worker", cmdline="/opt/etl/bin/worker --out /data/worker"),
+            process(2, process_name="renamed", cmdline="/opt/etl/bin/other --x"),
+            process(3, process_name="sh", cmdline="sh -c /usr/bin/sh"),
+            process(4, process_name="tool", cmdline="/opt/my dir/tool"),
+        ]
+        await eye.until_shown(
+            " worker --out /data/worker", " /opt/etl/bin/other --x", " sh -c /usr/bin/sh", " /opt/my dir/tool"
+        )
 
     play(scene, size=(200, 40))
 

@@ -39,7 +39,7 @@ def state_words(one: Watched) -> str:
 def command_cell(row: Row[Watched]) -> Cell:
     """The command line; of a watch without a process why that is so, or what ran last and when."""
     process, watch = row.item
-    command = process.cmdline or process.process_name
+    command = _without_directory(process.cmdline, process.process_name) or process.process_name
     if process.status == "RUNNING":
         return command
     why = process.error_message or (watch.error_message if watch is not None else None)
@@ -48,6 +48,12 @@ def command_cell(row: Row[Watched]) -> Cell:
     if process.last_seen_at is None:
         return ("has not been seen", "dim")
     return (f"ran {row.when(process.last_seen_at)}: {command}", "dim")
+
+
+def _without_directory(cmdline: str, name: str) -> str:
+    """`/opt/etl/bin/worker --job x` as `worker --job x`: where a program lies says little, and the column is narrow."""
+    directory, slash, rest = cmdline.partition(f"/{name}")
+    return name + rest if slash and cmdline.startswith("/") and " " not in directory else cmdline
 
 
 FIELDS: tuple[Field[Watched], ...] = (

@@ -45,7 +45,7 @@ class Reader:
         self.events: list[ServerEvent] = []
         self._parser = EventParser("node")
 
-    async def read(self, count: int, within_sec: float = 10.0) -> list[str]:
+    async def read(self, count: int, within_sec: float = 20.0) -> list[str]:
         """Until there are so many events in all."""
         async with asyncio.timeout(within_sec):
             while len(self.events) < count:
@@ -58,7 +58,7 @@ class Reader:
         self.events += self._parser.feed(chunk)
         return bool(chunk)
 
-    async def until_end(self, within_sec: float = 10.0) -> list[str]:
+    async def until_end(self, within_sec: float = 20.0) -> list[str]:
         async with asyncio.timeout(within_sec):
             while await self.more():
                 pass

@@ -22,7 +22,7 @@ from ui.reader.single import LogDocument
 from ui.state import Fleet, Question, answered
 from ui.widgets.logrow import Key
 
-WAIT_SEC = 10.0
+WAIT_SEC = 30.0
 SCREEN = 30
 
 
