@@ -3,8 +3,16 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from tests.peers import require
+from tests.peers import are_required, require
+
+# A busy machine is slow, and nothing is wrong with it. Where every peer is required the examples are always the same,
+# so that a change is judged by what it changes; everywhere else they are new each time.
+settings.register_profile(
+    "etlmon", deadline=None, derandomize=are_required(), suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("etlmon")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

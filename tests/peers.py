@@ -57,12 +57,17 @@ _PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
 """Peer -> the names it goes by, and the option that proves it starts ("" when it has none that ends well)."""
 
 
+def are_required() -> bool:
+    """Whether a missing one fails a test: this machine is meant to prove everything."""
+    return os.environ.get("ETLMON_REQUIRE_PEERS") == "1"
+
+
 def require(name: str) -> None:
     """Skip the running test unless the peer is there; fail it instead when ETLMON_REQUIRE_PEERS=1."""
     reason = missing(name)
     if reason is None:
         return
-    if os.environ.get("ETLMON_REQUIRE_PEERS") == "1":
+    if are_required():
         pytest.fail(f"needs {name}: {reason}", pytrace=False)
     pytest.skip(f"needs {name}: {reason}")
 

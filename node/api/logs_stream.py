@@ -103,8 +103,8 @@ class Followers:
         for a while.
         """
         channel = self._channels.get(name)
-        if channel is None or channel.ended:
-            channel = self._channels[name] = _Channel(self._database, self._searches, name)
+        if channel is None or channel.ended or channel.number != head.number:
+            channel = self._channels[name] = _Channel(self._database, self._searches, name, head.number)
         channel.followers += 1
         self._streams += 1
         try:
@@ -129,6 +129,8 @@ class _Channel:
     database: Database
     searches: Searches
     name: str
+    number: int
+    """Of the log: one of the same name that is configured later is another one, and has another number."""
     followers: int = 0
     _head: Head | None = None
     ended: bool = False
@@ -227,7 +229,7 @@ class _Channel:
             except StoreError:
                 await asyncio.sleep(_RETRY_SEC)
                 continue
-            if head is None or (self._head is not None and head.number != self._head.number):
+            if head is None or head.number != self.number:
                 self.ended = True
             if self.ended or head != self._head:
                 self._head = head

@@ -35,14 +35,16 @@ class Operator:
     async def rows(self) -> list[Process]:
         return (await self.client.ask(PROCESSES)).unwrap()
 
-    async def row(self, pid: int) -> Process:
-        """The process as the node tells of it, once it does."""
+    async def row(self, pid: int, named: str = "") -> Process:
+        """The process as the node tells of it, once it does, and by a name that holds this."""
+        found: list[Process] = []
 
         async def is_seen() -> bool:
-            return pid in {row.pid for row in await self.rows()}
+            found[:] = [row for row in await self.rows() if row.pid == pid and named in row.process_name]
+            return bool(found)
 
         await until(is_seen, 30)
-        return next(row for row in await self.rows() if row.pid == pid)
+        return found[0]
 
     async def kill(self, pid: int, **request: Any) -> Killed:
         body = KillRequest(**{"confirm": True, **request})
