@@ -193,7 +193,7 @@ def test_a_hostile_name_and_command_line_are_only_text(tmp_path: Path) -> None:
         code = "import ctypes, time\nctypes.CDLL(None).prctl(15, b'\\x1b[31m) R 1 \\xff')\ntime.sleep(300)"
         victim = operator.victims.python(code, os.fsdecode(b"\xff\x1b[2J\n[b]"), "--password=hunter2")
         await until(lambda: b"\xff" in Path(f"/proc/{victim.pid}/comm").read_bytes(), 30)
-        row = await operator.row(victim.pid)
+        row = await operator.row(victim.pid, "\\xff")
         assert (await operator.kill(victim.pid, start_time=row.start_time)).result == "exited"
         async with aiohttp.ClientSession() as session, session.get(f"{operator.started.address}/api/v1/audit") as raw:
             (audited,) = await raw.json()
