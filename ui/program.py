@@ -9,8 +9,8 @@ from ui.crash import crash_line
 from ui.theme import roles
 from ui.widgets.diffout import DiffOutput
 
-HOLD_SEC = 0.5
-"""No key waits longer than this, whatever goes wrong."""
+HOLD_SEC = 2.0
+"""No key waits longer than this, whatever goes wrong; on a busy host an enter may take a while to be handled."""
 
 
 class Program(DiffOutput):

@@ -55,13 +55,13 @@ def test_a_line_of_64_kib_costs_no_more_than_the_part_that_is_shown() -> None:
     long, short = "가나다 " * 20_000, "가나다 " * 40
 
     def cost(text: str) -> float:
-        started = time.perf_counter()
+        started = time.thread_time()
         for _ in range(50):
             window(marked(text, None, []), 0, 100)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     cost(short)
-    assert cost(long) < 20 * cost(short) + 0.05
+    assert min(cost(long) for _ in range(3)) < 20 * cost(short) + 0.05
 
 
 def test_without_a_capital_letter_capitals_do_not_count() -> None:
@@ -78,9 +78,9 @@ def test_what_is_no_regular_expression_is_refused_with_the_reason() -> None:
 
 
 def test_a_pattern_that_would_search_for_ever_is_given_up() -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert Highlight("(a+)+$").spans("a" * 40 + "b") == []
-    assert time.perf_counter() - started < 1.0
+    assert time.thread_time() - started < 1.0
 
 
 def test_an_empty_match_marks_nothing() -> None:
