@@ -59,7 +59,9 @@ class Looking:
         return [str(notice.message) for notice in self.app._notifications]
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        for key in keys:
+            # One by one: what a key opens is there before the next one is pressed, also on a busy machine.
+            await self.pilot.press(key)
         await self.pilot.pause()
 
     async def until(self, condition: Callable[[], bool], what: str = "") -> None:
