@@ -7,11 +7,18 @@ import msgspec
 
 from etlmon.units import Duration
 from node.settings import Cron, NodeSettings, ProcessWatch, WatchedLog, Xferlog, listen_address
+from node.settings_clusters import Clusters, StaticCluster
+from node.settings_dataproc import Dataproc, DataprocAccount
 from node.sources.patterns import PatternError, compile_pattern
+from node.sources.proxmox_endpoint import fingerprint_of, parse
 from node.sources.timestamps import check_format
 from node.sources.zones import ZoneError, instant, zone_of
 
 SHORTEST_INTERVAL = Duration(0.1)
+
+_CLUSTER_TIMEOUTS = ("connect_timeout", "read_timeout", "total_timeout")
+
+SHORTEST_LOOK = Duration(6)
 
 LONGEST_WAIT = Duration(20)
 """For the end of a process: a caller waits for the answer as long."""
@@ -50,6 +57,8 @@ def check(settings: NodeSettings) -> Iterator[tuple[str, str]]:
             yield f"process_watch[{index}]{key}", reason
     yield from _kill(settings)
     yield from _cron(settings.cron)
+    yield from _clusters(settings.clusters)
+    yield from _dataproc(settings.dataproc)
 
 
 def _process_watch(watch: ProcessWatch) -> Iterator[tuple[str, str]]:
@@ -87,6 +96,82 @@ def _cron(cron: Cron) -> Iterator[tuple[str, str]]:
         yield "cron.run_log", f'"{cron.run_log}" is neither auto nor journal nor an absolute path'
 
 
+def _clusters(clusters: Clusters) -> Iterator[tuple[str, str]]:
+    yield from _doubles("clusters.static", "name", [cluster.name for cluster in clusters.static])
+    for key in ("connect_timeout", "read_timeout"):
+        if getattr(clusters, key) > clusters.total_timeout:
+            yield f"clusters.{key}", f"is above clusters.total_timeout ({clusters.total_timeout}); it must not be"
+    if clusters.total_timeout < SHORTEST_LOOK:
+        yield (
+            "clusters.total_timeout",
+            f"{clusters.total_timeout} is too short; write at least {SHORTEST_LOOK}: Proxmox refuses a log-in 3 s late",
+        )
+    for index, cluster in enumerate(clusters.static):
+        for key, reason in _static_cluster(cluster):
+            yield f"clusters.static[{index}].{key}", reason
+
+
+def _static_cluster(cluster: StaticCluster) -> Iterator[tuple[str, str]]:
+    endpoints = [("api_endpoint", cluster.api_endpoint)]
+    endpoints += [(f"failover[{index}]", endpoint) for index, endpoint in enumerate(cluster.failover)]
+    for key, endpoint in endpoints:
+        try:
+            parse(endpoint)
+        except ValueError as error:
+            yield key, f'"{endpoint}": {error}'
+    if "@" not in cluster.username:
+        yield "username", f'"{cluster.username}" has no realm; write for example {cluster.username}@pve'
+    if (cluster.password is None) == (cluster.token_value is None):
+        yield "password", "give either it or token_value"
+    elif bool(cluster.token_name) != (cluster.token_value is not None):
+        yield "token_name", "goes with token_value, and the other way round"
+    tls = cluster.tls
+    if (tls.verify == "ca") != (tls.ca_file is not None):
+        yield "tls.ca_file", "goes with verify: ca, and the other way round"
+    if (tls.verify == "fingerprint") != bool(tls.fingerprint):
+        yield "tls.fingerprint", "goes with verify: fingerprint, and the other way round"
+    if tls.fingerprint:
+        try:
+            fingerprint_of(tls.fingerprint)
+        except ValueError as error:
+            yield "tls.fingerprint", f'"{tls.fingerprint}": {error}'
+
+
+def _dataproc(dataproc: Dataproc) -> Iterator[tuple[str, str]]:
+    if dataproc.enabled and not dataproc.accounts:
+        yield "dataproc.accounts", "names nobody; dataproc.enabled needs an account to read with"
+    yield from _doubles("dataproc.accounts", "name", [account.name for account in dataproc.accounts])
+    for key in ("cluster", "jobs"):
+        if getattr(dataproc.timeouts, key) > dataproc.timeouts.total:
+            yield f"dataproc.timeouts.{key}", f"is above dataproc.timeouts.total ({dataproc.timeouts.total})"
+    for index, account in enumerate(dataproc.accounts):
+        for key, reason in _dataproc_account(account):
+            yield f"dataproc.accounts[{index}].{key}", reason
+        for other in dataproc.accounts[:index]:
+            if (both := set(account.projects) & set(other.projects)) and not _are_apart(account, other):
+                yield (
+                    f"dataproc.accounts[{index}].projects",
+                    f'"{min(both)}" is read by "{other.name}" already; give both a region_filter without one in common',
+                )
+
+
+def _are_apart(one: DataprocAccount, other: DataprocAccount) -> bool:
+    filters = set(one.region_filter), set(other.region_filter)
+    return all(filters) and not filters[0] & filters[1]
+
+
+def _dataproc_account(account: DataprocAccount) -> Iterator[tuple[str, str]]:
+    if not account.projects:
+        yield "projects", f'"{account.name}" reads no project; name at least one'
+    if account.anonymous == (account.credentials_file is not None):
+        yield "credentials_file", "is needed, unless the account is anonymous (for a server of your own)"
+    if (account.insecure or account.anonymous) and not account.endpoint:
+        yield "endpoint", "is needed with insecure or anonymous: Google's own servers take neither"
+    for key in ("endpoint", "compute_endpoint"):
+        if getattr(account, key).startswith("http://") and not account.insecure:
+            yield key, "does not begin with https://; insecure: true allows http:// to a server of your own"
+
+
 def _log(log: WatchedLog) -> Iterator[tuple[str, str]]:
     patterns = [(f"match[{index}].pattern", match.pattern) for index, match in enumerate(log.match)]
     if log.multiline is not None:
@@ -115,6 +200,10 @@ def _xferlog(xferlog: Xferlog) -> Iterator[tuple[str, str]]:
 def _short_intervals(settings: NodeSettings) -> Iterator[tuple[str, str]]:
     given = {f"refresh.{key}": value for key, value in msgspec.structs.asdict(settings.refresh).items()}
     given["fs.probe_timeout"] = settings.fs.probe_timeout
+    given |= {f"clusters.{key}": getattr(settings.clusters, key) for key in _CLUSTER_TIMEOUTS}
+    given |= {
+        f"dataproc.timeouts.{key}": value for key, value in msgspec.structs.asdict(settings.dataproc.timeouts).items()
+    }
     given["xferlog.reconcile_interval"] = settings.xferlog.reconcile_interval
     for index, watched in enumerate(settings.paths):
         given[f"paths[{index}].timeout"] = watched.timeout

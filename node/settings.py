@@ -12,16 +12,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from etlmon.units import Duration
-
-Count = Annotated[int, msgspec.Meta(ge=1)]
-CountOrZero = Annotated[int, msgspec.Meta(ge=0)]
-Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-AbsolutePath = Annotated[str, msgspec.Meta(pattern="^/", description="absolute path")]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping of node.yaml. Unknown keys are errors."""
+from node.section import AbsolutePath, Count, CountOrZero, Name, Percent, Section
+from node.settings_clusters import Clusters
+from node.settings_dataproc import Dataproc
 
 
 class Node(Section, frozen=True, kw_only=True):
@@ -182,6 +175,7 @@ class Retention(Section, frozen=True, kw_only=True):
     log_lines: Keep = Keep(max_age=Duration(7 * 86400), max_rows=100_000)
     xferlog_entries: Keep = Keep(max_age=Duration(7 * 86400), max_rows=100_000)
     cron_runs: Keep = Keep(max_age=Duration(30 * 86400), max_rows=100_000)
+    dataproc_runs: Keep = Keep(max_age=Duration(30 * 86400), max_rows=10_000)
     events: Keep = Keep(max_age=Duration(30 * 86400), max_rows=100_000)
     audit: Keep = Keep(max_age=Duration(365 * 86400), max_rows=0)
 
@@ -213,6 +207,8 @@ class NodeSettings(Section, frozen=True, kw_only=True):
     process_watch: tuple[ProcessWatch, ...] = ()
     kill: Kill = Kill()
     cron: Cron = Cron()
+    clusters: Clusters = Clusters()
+    dataproc: Dataproc = Dataproc()
     history: History = History()
     retention: Retention = Retention()
     security: Security = msgspec.field(default_factory=Security)
@@ -220,8 +216,6 @@ class NodeSettings(Section, frozen=True, kw_only=True):
     arrivals: list[Any] = msgspec.field(default_factory=list)
     host: dict[str, Any] = msgspec.field(default_factory=dict)
     alerts: dict[str, Any] = msgspec.field(default_factory=dict)
-    clusters: dict[str, Any] = msgspec.field(default_factory=dict)
-    dataproc: dict[str, Any] = msgspec.field(default_factory=dict)
     loadtests: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
@@ -229,8 +223,6 @@ PENDING = (
     "arrivals",
     "host",
     "alerts",
-    "clusters",
-    "dataproc",
     "loadtests",
     "security.tokens",
     "security.tls",

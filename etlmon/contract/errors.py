@@ -37,6 +37,12 @@ class BadRequest(Problem):
     status, code = 400, "BadRequest"
 
 
+class AuthenticationFailed(Problem):
+    """Another system (Proxmox, Google) refused the credentials it was given."""
+
+    status, code = 401, "AuthenticationFailed"
+
+
 class Forbidden(Problem):
     """The caller may not do this; `reason` in the details names the rule."""
 
@@ -79,6 +85,12 @@ class TooManyRequests(Problem):
     status, code = 429, "TooManyRequests"
 
 
+class BadGateway(Problem):
+    """Another system (Proxmox, Google) cannot be reached or trusted, or answers nonsense; `reason` says which."""
+
+    status, code = 502, "BadGateway"
+
+
 class Unavailable(Problem):
     """The node cannot do it now: the store is full, a tool is missing."""
 
@@ -96,6 +108,7 @@ CODES: dict[int, str] = {
     for problem in (
         Problem,
         BadRequest,
+        AuthenticationFailed,
         Forbidden,
         NotFound,
         MethodNotAllowed,
@@ -103,6 +116,7 @@ CODES: dict[int, str] = {
         PayloadTooLarge,
         UnsupportedMediaType,
         TooManyRequests,
+        BadGateway,
         Unavailable,
         DeadlineExceeded,
     )

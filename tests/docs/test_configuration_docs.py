@@ -27,6 +27,9 @@ REQUIRED: dict[str, dict[str, str]] = {
     "logs[].multiline": {"start": "s"},
     "logs[].match[]": {"name": "m", "pattern": "p"},
     "process_watch[]": {"match": "w"},
+    "clusters.static[]": {"name": "n", "api_endpoint": "h", "username": "u@pam"},
+    "clusters.static[].tls": {},
+    "dataproc.accounts[]": {"name": "n"},
     "nodes[]": {"address": "h:1"},
 }
 """What must be given in a mapping that is given at all."""

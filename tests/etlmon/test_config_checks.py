@@ -23,6 +23,14 @@ def problems(tmp_path: Path, text: str, type_: type[msgspec.Struct], check: Any,
     return []
 
 
+def static(more: str, endpoint: str = "h", username: str = "u@pam") -> str:
+    return f"clusters: {{static: [{{name: a, api_endpoint: '{endpoint}', username: {username}, {more}}}]}}"
+
+
+def account(more: str) -> str:
+    return f"dataproc: {{accounts: [{{name: a, {more}}}]}}"
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -77,6 +85,50 @@ def problems(tmp_path: Path, text: str, type_: type[msgspec.Struct], check: Any,
         ("cron: {run_log: syslog}", '1: cron.run_log: "syslog" is neither auto nor journal nor an absolute path'),
         ("cron: {spool: []}", "1: cron.spool: names no directory; leave it out for the usual ones"),
         ("xferlog: {reconcile_interval: 0}", "1: xferlog.reconcile_interval: 0s is too short"),
+        (
+            static("password: x}, {name: a, api_endpoint: h, username: u@pam, password: x"),
+            '1: clusters.static[1].name: "a" stands at clusters.static[0] already',
+        ),
+        (static("password: x", "http://h"), '1: clusters.static[0].api_endpoint: "http://h": is not encrypted'),
+        (static("password: x, failover: ['h:x']"), "1: clusters.static[0].failover[0]: \"h:x\": 'x' is no port"),
+        (static("password: x", username="root"), '1: clusters.static[0].username: "root" has no realm'),
+        (static("token_name: t"), "1: clusters.static[0].password: give either it or token_value"),
+        (static("password: x, token_value: y"), "1: clusters.static[0].password: give either it or token_value"),
+        (static("token_value: y"), "1: clusters.static[0].token_name: goes with token_value"),
+        (static("password: x, token_name: t"), "1: clusters.static[0].token_name: goes with token_value"),
+        (static("password: x, tls: {verify: ca}"), "1: clusters.static[0].tls.ca_file: goes with verify: ca"),
+        (static("password: x, tls: {ca_file: /x}"), "1: clusters.static[0].tls.ca_file: goes with verify: ca"),
+        (
+            static("password: x, tls: {verify: fingerprint}"),
+            "1: clusters.static[0].tls.fingerprint: goes with verify: fingerprint",
+        ),
+        (
+            static("password: x, tls: {verify: fingerprint, fingerprint: 'AB:CD'}"),
+            '1: clusters.static[0].tls.fingerprint: "AB:CD": is no SHA-256 fingerprint',
+        ),
+        ("clusters: {read_timeout: 20s}", "1: clusters.read_timeout: is above clusters.total_timeout (15s)"),
+        (
+            "clusters: {total_timeout: 5s, connect_timeout: 2s, read_timeout: 4s}",
+            "1: clusters.total_timeout: 5s is too short; write at least 6s",
+        ),
+        (
+            account("projects: [p], credentials_file: /k, compute_endpoint: 'http://h'"),
+            "1: dataproc.accounts[0].compute_endpoint: does not begin with https://",
+        ),
+        ("clusters: {connect_timeout: 0}", "1: clusters.connect_timeout: 0s is too short"),
+        ("dataproc: {enabled: true}", "1: dataproc.accounts: names nobody"),
+        (account("projects: [p]"), "1: dataproc.accounts[0].credentials_file: is needed, unless the account is"),
+        (account("credentials_file: /k"), '1: dataproc.accounts[0].projects: "a" reads no project'),
+        (
+            account("projects: [p], credentials_file: /k, insecure: true"),
+            "1: dataproc.accounts[0].endpoint: is needed with insecure or anonymous",
+        ),
+        (
+            account("projects: [p], credentials_file: /k}, {name: b, projects: [q, p], credentials_file: /k"),
+            '1: dataproc.accounts[1].projects: "p" is read by "a" already',
+        ),
+        ("dataproc: {timeouts: {jobs: 2m}}", "1: dataproc.timeouts.jobs: is above dataproc.timeouts.total (1m30s)"),
+        ("dataproc: {timeouts: {jobs: 0}}", "1: dataproc.timeouts.jobs: 0s is too short"),
     ],
 )
 def test_a_node_that_contradicts_itself_is_refused(text: str, problem: str, tmp_path: Path) -> None:
@@ -105,6 +157,14 @@ def test_a_node_that_contradicts_itself_is_refused(text: str, problem: str, tmp_
 def test_a_ui_that_contradicts_itself_is_refused(text: str, problem: str, tmp_path: Path) -> None:
     (found,) = problems(tmp_path, text, UiSettings, ui_settings.check)
     assert found.startswith(problem)
+
+
+def test_a_project_may_be_shared_when_each_account_reads_other_regions_of_it(tmp_path: Path) -> None:
+    both = "projects: [p], credentials_file: /k, region_filter: [{}]"
+    apart = account(both.format("us-east1") + "}, {name: b, " + both.format("us-west1"))
+    assert problems(tmp_path, apart, NodeSettings, checks.check) == []
+    shared = account(both.format("us-east1") + "}, {name: b, " + both.format("us-west1, us-east1"))
+    assert len(problems(tmp_path, shared, NodeSettings, checks.check)) == 1
 
 
 def test_what_is_checked_together_is_named_beside_what_is_wrong_alone(tmp_path: Path) -> None:
