@@ -21,6 +21,7 @@ from node.api.request import Nothing, Request, Route
 from node.api.routes import ROUTES
 
 QUERY_SEC = 10.0
+_BRACES = re.compile(r"\{(\w+)\}")
 
 
 def build_app(context: ApiContext) -> web.Application:
@@ -30,13 +31,27 @@ def build_app(context: ApiContext) -> web.Application:
     answers = Answers(lambda: context.database.generation)
     app.on_shutdown.append(_end_streams(context))
     for route in ROUTES:
-        # Whatever stands between two slashes; by itself aiohttp would take no braces.
-        path = re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", route.endpoint.path)
+        path = _pattern(route.endpoint.path)
         app.router.add_route(route.endpoint.method, path, _serve(context, route, answers))
         if not route.endpoint.is_command:
             app.router.add_route("HEAD", path, _serve(context, route, answers))
     docs.add_routes(app.router)
     return app
+
+
+def _pattern(path: str) -> str:
+    """The path as aiohttp takes it: whatever has no slash fits braces, which by themselves would take no braces.
+
+    A path without them is no case of one with them: /clusters/test has methods of its own, not those of /clusters/{id}.
+    """
+    fits = re.compile(_BRACES.sub("[^/]+", path))
+    words = {
+        route.endpoint.path.rpartition("/")[2]
+        for route in ROUTES
+        if "{" not in route.endpoint.path and fits.fullmatch(route.endpoint.path)
+    }
+    others = f"(?!(?:{'|'.join(sorted(words))})$)" if words else ""
+    return _BRACES.sub(rf"{{\1:{others}[^/]+}}", path)
 
 
 def _edge(context: ApiContext) -> Middleware:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -64,7 +65,12 @@ def _unicode(value: Any) -> Any:
 
 
 def respond(request: web.BaseRequest, answer: Encoded, *, kept: bool) -> web.Response:
-    """The response to this client: not modified, compressed or plain. `kept` answers may be asked for by ETag."""
+    """The response to this client: not modified, compressed or plain. `kept` answers may be asked for by ETag.
+
+    One of status 204 has no body (RFC 9110 15.3.5), whatever the answer is.
+    """
+    if answer.status == HTTPStatus.NO_CONTENT:
+        return web.Response(status=answer.status, headers={"Cache-Control": "no-store", **answer.headers})
     headers = {"Content-Type": "application/json", "Vary": "Accept-Encoding", **answer.headers}
     body, etag = answer.body, f'"{answer.etag}"'
     if len(body) > GZIP_ABOVE and _takes_gzip(request.headers.get("Accept-Encoding", "")):

@@ -147,13 +147,10 @@ def _responses(endpoint: Endpoint[Any], schema_of: Mapping[str, Json]) -> Json:
                 for name, meaning in endpoint.headers.items()
             },
         },
-        "content": {
-            JSON: {
-                "schema": schema_of[str(endpoint.answer)],
-                "example": msgspec.to_builtins(endpoint.example),
-            }
-        },
     }
+    if endpoint.status != HTTPStatus.NO_CONTENT:
+        schema, example = schema_of[str(endpoint.answer)], msgspec.to_builtins(endpoint.example)
+        success["content"] = {JSON: {"schema": schema, "example": example}}
     responses: Json = {str(endpoint.status): success}
     if reading:
         responses["304"] = {"description": "Not modified", "headers": _shared(NODE_ID_HEADER, "ETag")}

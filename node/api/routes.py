@@ -1,23 +1,44 @@
 """Every endpoint this node serves, and who answers it."""
 
+from etlmon.contract import clusters as clusters_contract
 from etlmon.contract import cron as cron_contract
+from etlmon.contract import dataproc as dataproc_contract
 from etlmon.contract import fs as fs_contract
 from etlmon.contract import logs as logs_contract
 from etlmon.contract import node as node_contract
 from etlmon.contract import paths as paths_contract
 from etlmon.contract import processes as processes_contract
 from etlmon.contract import xferlog as xferlog_contract
-from node.api import admin, cron, fs, logs, node, openapi, paths, processes, xferlog
+from node.api import admin, clusters, cron, dataproc, fs, logs, node, openapi, paths, processes, xferlog
 from node.api.request import Route
 
 ROUTES: tuple[Route, ...] = (
     Route(node_contract.HEALTH, node.health),
     Route(node_contract.HEALTH_PROBE, node.probe),
     Route(node_contract.NODE, node.info),
+    Route(clusters_contract.CLUSTERS, clusters.list_clusters, cached=True),
+    Route(clusters_contract.CLUSTER_REGISTER, clusters.register),
+    Route(clusters_contract.CLUSTER_TEST, clusters.test),
+    Route(clusters_contract.CLUSTER, clusters.get_cluster, cached=True),
+    Route(clusters_contract.CLUSTER_DEREGISTER, clusters.deregister),
+    Route(clusters_contract.CLUSTER_REFRESH, clusters.refresh),
+    Route(clusters_contract.CLUSTER_TRUST, clusters.trust),
+    Route(clusters_contract.CLUSTER_NODES, clusters.list_nodes, cached=True),
+    Route(clusters_contract.CLUSTER_GUESTS, clusters.list_guests, cached=True),
+    Route(clusters_contract.CLUSTER_STORAGE, clusters.list_storage, cached=True),
     Route(cron_contract.CRON, cron.list_jobs, cached=True),
     Route(cron_contract.CRON_RUNS, cron.list_runs, cached=True),
     Route(cron_contract.CRON_SOURCES, cron.list_sources, cached=True),
     Route(cron_contract.CRON_REFRESH, cron.refresh),
+    # Not kept: the whole estate may be many megabytes.
+    Route(dataproc_contract.DATAPROC_RESOURCES, dataproc.list_resources),
+    Route(dataproc_contract.DATAPROC_CLUSTERS, dataproc.list_clusters, cached=True),
+    Route(dataproc_contract.DATAPROC_CLUSTER, dataproc.one_cluster, cached=True),
+    Route(dataproc_contract.DATAPROC_JOBS, dataproc.list_jobs, cached=True),
+    Route(dataproc_contract.DATAPROC_TEMPLATES, dataproc.list_templates, cached=True),
+    Route(dataproc_contract.DATAPROC_POLICIES, dataproc.list_policies, cached=True),
+    Route(dataproc_contract.DATAPROC_RUNS, dataproc.list_runs, cached=True),
+    Route(dataproc_contract.DATAPROC_COLLECT, dataproc.collect),
     Route(fs_contract.FS, fs.list_mounts, cached=True),
     Route(fs_contract.FS_HISTORY, fs.history, cached=True),
     Route(fs_contract.FS_HOLDERS, fs.holders),

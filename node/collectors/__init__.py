@@ -1,18 +1,24 @@
 """What a node can watch: one file a domain, and the list of them all."""
 
+import logging
 from collections.abc import Collection
 
 import aiosqlite
 
+from node.clock import utc_now
 from node.collector import Registration
-from node.collectors import cron, fs, logs, paths, processes, xferlog
+from node.collectors import clusters, cron, dataproc, fs, logs, paths, processes, xferlog
 from node.settings import NodeSettings
+from node.store import clusters as clusters_store
 from node.store import cron as cron_store
+from node.store import dataproc as dataproc_store
 from node.store import fs as fs_store
 from node.store import logs as logs_store
 from node.store import paths as paths_store
 from node.store import processes as processes_store
 from node.store import xferlog as xferlog_store
+
+logger = logging.getLogger(__name__)
 
 
 async def _prune_paths(db: aiosqlite.Connection, settings: NodeSettings, kept: Collection[str]) -> None:
@@ -34,6 +40,18 @@ async def _prune_cron(db: aiosqlite.Connection, settings: NodeSettings, _: Colle
         await cron_store.forget(db)
 
 
+async def _prune_clusters(db: aiosqlite.Connection, settings: NodeSettings, _: Collection[str]) -> None:
+    for name in await clusters_store.keep_static(db, clusters.static_rows(settings, utc_now())):
+        logger.warning("clusters.static: %s is not watched: a cluster of this name is registered", name)
+
+
+async def _prune_dataproc(db: aiosqlite.Connection, settings: NodeSettings, kept: Collection[str]) -> None:
+    accounts = settings.dataproc.accounts if settings.dataproc.enabled else ()
+    await dataproc_store.forget(db, accounts)
+    going_on = [account.name for account in accounts if dataproc.name_of(account.name) in kept]
+    await dataproc_store.end_interrupted(db, going_on)
+
+
 async def _prune_xferlog(db: aiosqlite.Connection, settings: NodeSettings, _: Collection[str]) -> None:
     await xferlog_store.forget(db, settings.xferlog.path, settings.xferlog.root)
 
@@ -45,5 +63,7 @@ COLLECTORS: tuple[Registration, ...] = (
     Registration("processes", processes.build, processes_store.record, _prune_processes),
     Registration("cron", cron.build, cron_store.record, _prune_cron),
     Registration("xferlog", xferlog.build, xferlog_store.record, _prune_xferlog),
+    Registration("clusters", clusters.build, clusters_store.record, _prune_clusters),
+    Registration("dataproc", dataproc.build, dataproc_store.record, _prune_dataproc, at_once=dataproc.AT_ONCE),
 )
 """The domains in the order in which their collectors first run."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import aiosqlite
+from msgspec.structs import replace
 
 from node import settings
 from node.store import fs, paths, processes
@@ -26,7 +27,10 @@ _VACUUM_PAGES = 256
 
 @dataclass(frozen=True, slots=True)
 class _Append:
-    """A table of rows that are only added, with the column `id` and one that holds their time."""
+    """A table whose rows go when they are old, with the column `id` and one that holds their time.
+
+    Where `max_rows` counts, ids are numbers that grow.
+    """
 
     table: str
     keep: settings.Keep
@@ -61,6 +65,9 @@ class Retention:
             _Append("audit", keep.audit),
             _Append("tail_gaps", keep.events),
             _Append("cron_runs", keep.cron_runs),
+            _Append("dataproc_runs", keep.dataproc_runs, at="started_at"),
+            # Their ids are no numbers: they go by the time since they are gone, and those that are there have none.
+            _Append("dataproc_clusters", replace(keep.dataproc_runs, max_rows=0), at="gone_at"),
             _Append("xferlog_entries", keep.xferlog_entries, at="log_time"),
             _Append("xferlog_unparsed", keep.xferlog_entries),
         )
@@ -131,7 +138,7 @@ def _ago(now: datetime, seconds: float) -> str:
         return ""
 
 
-async def _surplus(db: aiosqlite.Connection, append: _Append, now: datetime) -> list[int]:
+async def _surplus(db: aiosqlite.Connection, append: _Append, now: datetime) -> list[int | str]:
     """The ids of rows that are too old, else of those that are too many; oldest first, at most a batch."""
     if append.keep.max_age:
         oldest = _ago(now, append.keep.max_age)
@@ -147,7 +154,7 @@ async def _surplus(db: aiosqlite.Connection, append: _Append, now: datetime) -> 
     return []
 
 
-async def _delete_ids(db: aiosqlite.Connection, table: str, ids: Sequence[int]) -> None:
+async def _delete_ids(db: aiosqlite.Connection, table: str, ids: Sequence[int | str]) -> None:
     await db.executemany(f"DELETE FROM {table} WHERE id = ?", [(row,) for row in ids])
 
 

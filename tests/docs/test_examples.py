@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from etlmon.cli import USAGE, build_parser
+from etlmon.cli import build_parser
 from etlmon.cli_files import NODE_FILE
+from etlmon.cli_parts import USAGE
 from node.settings import default_db_path
 from tests.peers import program
 

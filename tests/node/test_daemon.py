@@ -174,7 +174,7 @@ def test_sighup_takes_a_good_file_as_a_whole(tmp_path: Path) -> None:
         started.signal(signal.SIGHUP)
         wait_until(lambda: started.get()[1].get("node_name") == "renamed")
         health = started.get()[1]
-        assert [collector["name"] for collector in health["collectors"]] == ["fs", f"paths:{data}", "cron"]
+        assert [collector["name"] for collector in health["collectors"]] == ["fs", f"paths:{data}", "cron", "clusters"]
         assert health["collectors"][0]["last_run_at"] == ran_at, "an unchanged collector does not begin anew"
         wait_until(lambda: [row["status"] for row in started.get("/api/v1/paths")[1]] == ["OK"])
         assert started.stopped() == 0

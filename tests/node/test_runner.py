@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -393,7 +394,7 @@ def test_a_full_disk_costs_readings_and_nothing_else(tmp_path: Path, caplog: pyt
     async def _more(database: Any, before: int) -> bool:
         return len(await seen(database)) > before
 
-    with tmpfs(tmp_path / "small", "size=8m") as where:
+    with tmpfs(tmp_path / "small", "size=16m") as where:
         asyncio.run(check(where))
     told = [entry.getMessage() for entry in caplog.records if entry.getMessage().startswith("readings are")]
     assert told[0].startswith("readings are dropped, because they cannot be stored: cannot write to ")
@@ -433,13 +434,20 @@ def test_one_that_resumes_is_asked_to_before_its_first_run(tmp_path: Path) -> No
     asyncio.run(check())
 
 
+LEFT_BYTES = 300_000
+"""A part of what is to be stored finds room."""
+
+
 @pytest.mark.peer("tmpfs")
 def test_one_that_resumes_loses_nothing_and_repeats_nothing_on_a_full_disk(tmp_path: Path) -> None:
     tail = Tail(30)
 
     async def check(where: Path) -> None:
+        async with opened(where / "etlmon.db"):
+            pass
+        free = os.statvfs(where)
         ballast = where / "ballast"
-        ballast.write_bytes(b"x" * 3_700_000)
+        ballast.write_bytes(bytes(free.f_bavail * free.f_frsize - LEFT_BYTES))
         async with running(where, tail) as stage:
             await until(lambda: stage.database.health().error is not None)
             ballast.unlink()
@@ -450,7 +458,7 @@ def test_one_that_resumes_loses_nothing_and_repeats_nothing_on_a_full_disk(tmp_p
     async def _all_stored(database: Any) -> bool:
         return len(await seen(database)) == 30
 
-    with tmpfs(tmp_path / "small", "size=4m") as where:
+    with tmpfs(tmp_path / "small", "size=16m") as where:
         asyncio.run(check(where))
 
 

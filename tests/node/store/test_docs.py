@@ -9,7 +9,9 @@ import pytest
 from etlmon.contract.fs import Mount
 from etlmon.contract.node import Event, EventQuery
 from etlmon.contract.processes import Process
-from node.store import cron, fs, node, processes
+from node.store import clusters, cron, dataproc, fs, node, processes
+from tests.node.store import estates
+from tests.node.store.cluster_rows import cluster, guest, look
 from tests.node.store.log_batches import batch, put
 from tests.node.store.opened import START, fetch, opened
 from tests.peers import program, run
@@ -75,7 +77,7 @@ def test_every_table_and_column_is_documented(tmp_path: Path) -> None:
 @pytest.mark.peer("sqlite3")
 def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -> None:
     queries = re.findall(r"^SELECT .*;$", TEXT, flags=re.MULTILINE)
-    assert len(queries) == 15
+    assert len(queries) == 19
     path, copy = tmp_path / "etlmon.db", tmp_path / "copy.db"
 
     async def scenario() -> str:
@@ -87,6 +89,10 @@ def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -
             await put(database, batch("a line", "another"))
             await database.write(lambda db: processes.record(db, [PROCESSES]))
             await database.write(lambda db: cron.record(db, [CRON]))
+            await database.write(lambda db: clusters.add(db, cluster(status="healthy"), "sealed"))
+            await database.write(lambda db: clusters.record(db, [look(cluster(), guest(101, name="etl-db"))]))
+            estate = estates.look("u1", run=estates.run(result="partial", success=1, reason="r2: denied"))
+            await database.write(lambda db: dataproc.record(db, [estate]))
             told = "".join(run(program("sqlite3"), "-readonly", path, query) for query in queries)
             run(program("sqlite3"), path, f".backup {copy}")
             return told + database.node_id
@@ -99,6 +105,10 @@ def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -
     assert "2026-11-21T06:00:00.000Z|1|72.7\n" in told
     assert "* * * * *|load|missed|cron was down|\n" in told
     assert "2026-11-21T06:00:00.000Z|load|failed|3|\n" in told
+    assert "prod|unknown||0|0|\n" in told
+    assert "p1|asia-northeast3|etl-u1|RUNNING|0|\n" in told
+    assert "2026-11-21T06:00:00.000Z|data|partial|1|0|0|r2: denied\n" in told
+    assert "prod|101|etl-db|pve1|running\n" in told
     assert "2026-11-21T06:00:00.000Z|a line\n2026-11-21T06:00:00.000Z|another\n" in told
 
     async def restored() -> str:
