@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -55,7 +56,7 @@ class NodeRefused(NodeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Generic[A]):
-    """One answer. `value` is None exactly when `not_modified`: what the caller has under its ETag still holds.
+    """One answer. When `not_modified`, `value` is None: what the caller has under its ETag still holds.
 
     Every string in it is clean: it can be shown as it is. `headers` are looked up without regard to case.
     """
@@ -69,9 +70,9 @@ class Answer(Generic[A]):
 
     def unwrap(self) -> A:
         """The value. Raises ValueError when it is not modified, which only a call with an `etag` can meet."""
-        if self.value is None:
+        if self.not_modified:
             raise ValueError("not modified: the value is the one that came with the ETag")
-        return self.value
+        return cast(A, self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +93,10 @@ def read_answer(address: str, endpoint: Endpoint[A], raw: RawAnswer) -> Answer[A
         raise _refusal(address, endpoint, raw)
     if not not_modified and raw.status != endpoint.status and raw.status not in endpoint.also:
         raise NodeGarbage(address, f"{endpoint.path} answered with the unexpected status {raw.status}")
+    is_empty = not_modified or raw.status == HTTPStatus.NO_CONTENT
     return Answer(
         value=None
-        if not_modified
+        if is_empty
         else _decode(address, endpoint.path, raw, endpoint.answer, keep_layout=endpoint.keeps_layout),
         not_modified=not_modified,
         etag=raw.headers.get("ETag"),

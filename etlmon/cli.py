@@ -11,15 +11,16 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from etlmon import __version__
-from etlmon.cli_examples import EXAMPLES
+from etlmon import __version__, cli_clusters, cli_dataproc
 from etlmon.cli_files import NODE_FILE, existing, ui_file
+from etlmon.cli_parts import FAILED, USAGE, address, command, config_option, examples, group, nodes_option, say, usage
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from etlmon.cli_parts import Commands
     from etlmon.config import Finding, Loaded
     from node.settings import NodeSettings
     from ui.settings import UiSettings
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Path | None)
 L = TypeVar("L")
 
-FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
+INTERRUPTED, CLOSED_PIPE = 130, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,51 +60,49 @@ def _open_closed_streams() -> None:
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; completion scripts are made from it, too."""
     parser = argparse.ArgumentParser(
-        "etlmon", description="Watches the hosts that move data.", allow_abbrev=False, **_examples("etlmon")
+        "etlmon", description="Watches the hosts that move data.", allow_abbrev=False, **examples("etlmon")
     )
     parser.add_argument("--version", action="version", version=f"etlmon {__version__}", help="print the version")
-    parser.set_defaults(run=lambda _: _usage(parser))
+    parser.set_defaults(run=lambda _: usage(parser))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    node = _command(commands, "node", _node, "watch this host and answer what was seen")
-    _config_option(node)
+    node = command(commands, "node", _node, "watch this host and answer what was seen")
+    config_option(node)
     node.add_argument("--check", action="store_true", help="check the configuration and leave")
     node.add_argument("--read-only", action="store_true", help="refuse every command")
 
-    ui = _command(commands, "ui", _ui, "look at many nodes in this terminal")
-    _config_option(ui)
-    ui.add_argument("--node", metavar="URL", action="append", type=_address, help="look at this node (repeatable)")
+    ui = command(commands, "ui", _ui, "look at many nodes in this terminal")
+    config_option(ui)
+    ui.add_argument("--node", metavar="URL", action="append", type=address, help="look at this node (repeatable)")
     ui.add_argument("--read-only", action="store_true", help="act on nothing")
     ui.add_argument("--ascii", action="store_true", help="draw with plain ASCII")
 
-    demo = _command(commands, "demo", _demo, "this host as a node with generated activity, and the UI on it")
+    demo = command(commands, "demo", _demo, "this host as a node with generated activity, and the UI on it")
     demo.add_argument("--read-only", action="store_true", help="act on nothing")
 
-    status = _command(commands, "status", _status, "print one snapshot; exit code 1 when something is wrong")
-    _config_option(status)
+    status = command(commands, "status", _status, "print one snapshot; exit code 1 when something is wrong")
+    config_option(status)
     status.add_argument("--json", action="store_true", help="print one JSON document")
-    status.add_argument("urls", metavar="URL", nargs="*", type=_address, help="a node, for example http://host:8080")
+    status.add_argument("urls", metavar="URL", nargs="*", type=address, help="a node, for example http://host:8080")
 
     _logs_command(commands)
+    cli_clusters.add_commands(commands, _clusters)
+    cli_dataproc.add_commands(commands, _dataproc)
 
-    config = _command(commands, "config", None, "look after configurations")
-    config.set_defaults(run=lambda _: _usage(config))
-    below = config.add_subparsers(title="commands", metavar="COMMAND")
-    check = _command(below, "config check", _config_check, "list every problem of a configuration")
+    below = group(commands, "config", "look after configurations")
+    check = command(below, "config check", _config_check, "list every problem of a configuration")
     check.add_argument("file", metavar="FILE", type=Path, help="a node.yaml or ui.yaml")
     check.add_argument("--kind", choices=("node", "ui"), help="what it is, when its keys do not tell")
 
-    completion = _command(commands, "completion", _completion, "print a completion script for a shell")
+    completion = command(commands, "completion", _completion, "print a completion script for a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
     return parser
 
 
-def _logs_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    logs = _command(
-        commands, "logs", _logs, "print lines of logs, and go on as they come; without a name list the logs"
-    )
-    _config_option(logs)
-    logs.add_argument("--node", metavar="URL", action="append", type=_address, help="ask this node (repeatable)")
+def _logs_command(commands: "Commands") -> None:
+    logs = command(commands, "logs", _logs, "print lines of logs, and go on as they come; without a name list the logs")
+    config_option(logs)
+    nodes_option(logs)
     logs.add_argument("-n", "--lines", metavar="N", type=_count, help="the newest N lines of each log; 100")
     logs.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
     logs.add_argument("--grep", metavar="RE", help="only lines that match this regular expression")
@@ -113,42 +112,6 @@ def _logs_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     logs.add_argument("--time", choices=("none", "local", "utc"), default="none", help="put the time before each line")
     logs.add_argument("--json", action="store_true", help="print a JSON document for each line")
     logs.add_argument("names", metavar="NAME", nargs="*", help="a log, or NODE/LOG for the one of this node")
-
-
-def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    path: str,
-    run: Callable[[argparse.Namespace], int] | None,
-    about: str,
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        path.rpartition(" ")[2],
-        help=about,
-        description=f"{about[0].upper()}{about[1:]}.",
-        allow_abbrev=False,
-        **_examples(path),
-    )
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _examples(path: str) -> dict[str, Any]:
-    epilog = f"examples:{EXAMPLES[path]}" if path in EXAMPLES else None
-    return {"epilog": epilog, "formatter_class": argparse.RawDescriptionHelpFormatter}
-
-
-def _config_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-c", "--config", metavar="FILE", type=Path, help="the configuration")
-
-
-def _address(text: str) -> str:
-    from etlmon.address import parse_address
-
-    try:
-        parse_address(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text
 
 
 def _count(text: str) -> int:
@@ -168,11 +131,6 @@ def _moment(text: str) -> "datetime":
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _usage(parser: argparse.ArgumentParser) -> int:
-    parser.print_help(sys.stderr)
-    return USAGE
-
-
 def _node(arguments: argparse.Namespace) -> int:
     file = arguments.config or existing(NODE_FILE)
     loaded = _read(file, partial(_load_node, read_only=arguments.read_only))
@@ -186,7 +144,7 @@ def _node(arguments: argparse.Namespace) -> int:
     try:
         logs.set_up(level=settings.logging.level, format=settings.logging.format, file=settings.logging.file)
     except logs.LogFileError as error:
-        return _say(str(error), FAILED)
+        return say(str(error), FAILED)
     _log_warnings(loaded.warnings)
     from node.daemon import main as run
 
@@ -224,7 +182,7 @@ def _load_node(file: Path | None, *, read_only: bool = False) -> "Loaded[NodeSet
 def _ui(arguments: argparse.Namespace) -> int:
     streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on standard error
     if os.environ.get("TERM", "dumb") == "dumb" or not all(stream.isatty() for stream in streams):
-        return _say("the UI needs a terminal; `etlmon status` prints a snapshot without one", FAILED)
+        return say("the UI needs a terminal; `etlmon status` prints a snapshot without one", FAILED)
     loaded = _read(arguments.config or existing(ui_file()), _load_whole_ui)
     if loaded is None:
         return USAGE
@@ -285,6 +243,24 @@ def _logs(arguments: argparse.Namespace) -> int:
     return run(arguments, nodes)
 
 
+def _clusters(arguments: argparse.Namespace) -> int:
+    nodes = _nodes(arguments.node, arguments.config)
+    if nodes is None:
+        return USAGE
+    from ui.clusters_command import run
+
+    return run(arguments, nodes)
+
+
+def _dataproc(arguments: argparse.Namespace) -> int:
+    nodes = _nodes(arguments.node, arguments.config)
+    if nodes is None:
+        return USAGE
+    from ui.dataproc_command import run
+
+    return run(arguments, nodes)
+
+
 def _nodes(given: Sequence[str] | None, file: Path | None) -> dict[str, str] | None:
     """What each address is called, "" when nothing says so: those given, or those of ui.yaml; None when it is wrong."""
     if given:
@@ -334,7 +310,7 @@ def _read(file: F, load: Callable[[F], L]) -> L | None:
     except ConfigError as error:
         count = len(error.findings)
         print(error, file=sys.stderr)
-        _say(f"{count} problem{'' if count == 1 else 's'} in the configuration", USAGE)
+        say(f"{count} problem{'' if count == 1 else 's'} in the configuration", USAGE)
         return None
 
 
@@ -343,8 +319,3 @@ def _all_well(file: Path | None, kind: str, warnings: "Sequence[Finding]") -> in
         print(f"warning: {warning}", file=sys.stderr)
     print(f"{file or 'no file'}: fine as a {kind} configuration")
     return 0
-
-
-def _say(message: str, code: int) -> int:
-    print(f"etlmon: {message}", file=sys.stderr)
-    return code

@@ -44,6 +44,42 @@ Without -c and --node it asks the nodes of ~/.config/etlmon/ui.yaml when there
 is one, else http://localhost:8080. Lines of several logs come in the order of
 their times, each behind the name of its log. What may be missing is said on
 standard error (-- gap: ...).""",
+    "clusters list": """
+  etlmon clusters list                      on every node of ui.yaml
+  etlmon clusters list --json | jq '.[] | select(.status != "healthy")'
+
+Without -c and --node it asks the nodes of ~/.config/etlmon/ui.yaml when there
+is one, else http://localhost:8080.""",
+    "clusters register": """
+  etlmon clusters register prod https://pve1:8006 --user root@pam
+  etlmon clusters register prod pve1 --user etlmon@pve --token mon
+  etlmon clusters register b pve2 --user root@pam --password-file secret
+
+The password, or the value of the token, is asked for at the terminal, or read
+from a file: it is no argument, which every user of the host could read. A
+certificate that nobody vouches for is shown and trusted when you say so;
+without a terminal, --fingerprint says it. The node logs in before it answers,
+and keeps the secret encrypted.""",
+    "clusters deregister": """
+  etlmon clusters deregister prod
+  etlmon clusters deregister 550e8400-e29b-41d4-a716-446655440000 --yes""",
+    "dataproc collect": """
+  etlmon dataproc collect                every account, on the nodes of ui.yaml
+  etlmon dataproc collect data --node http://10.0.0.11:8080
+  etlmon dataproc collect --json | jq '.[] | {account, result, reason}'
+
+It waits for the end of the runs; interrupted, they go on. Without -c and --node
+it asks the nodes of ~/.config/etlmon/ui.yaml when there is one, else
+http://localhost:8080. Exit code 1: a run is not complete, nobody has such an
+account, or a node does not answer.""",
+    "dataproc export": """
+  etlmon dataproc export > estate.json
+  etlmon dataproc export --project data-prod | jq -r '.resources[].name'
+  etlmon dataproc export --spaceone > responses.jsonl
+
+What the nodes know is printed; nothing is collected. A cluster that several
+nodes read is printed once. What could not be collected stands at the end.
+Exit code 1: a node does not answer.""",
     "config check": """
   etlmon config check node.yaml
   etlmon config check --kind ui my-nodes.yaml""",

@@ -6,12 +6,14 @@ from ui.dialogs.confirm import ConfirmDialog
 from ui.dialogs.help import HelpDialog
 from ui.dialogs.hosts import HostsDialog
 from ui.dialogs.kill import KillDialog
+from ui.dialogs.register import RegisterDialog
 from ui.keys import bindings_of, key
 from ui.views import VIEWS
 from ui.views.logs import LogsView
 from ui.views.logs_pane import LogPane
 from ui.views.rows_table import RowsTable
 from ui.widgets.askbar import AskBar
+from ui.widgets.choice import Choice
 from ui.widgets.filterbar import FilterBar
 from ui.widgets.lines import Lines
 from ui.widgets.loglines import LogLines
@@ -59,4 +61,5 @@ def scopes() -> dict[str, list[Binding]]:
     found["the choice of a node"] = [*bindings_of(KeyedTable, HostsDialog), *always]
     found["a question"] = [*bindings_of(ConfirmDialog), *always]
     found["the question about a process"] = [*bindings_of(KillDialog), *always]
+    found["the form of a cluster"] = [*bindings_of(Choice, RegisterDialog), *always]
     return found

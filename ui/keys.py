@@ -5,7 +5,8 @@ letter here works as that jamo, too, so that nobody has to switch first.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from itertools import combinations
 
 from textual.binding import Binding
@@ -48,12 +49,18 @@ def with_jamo(keys: str) -> str:
 
 
 def bindings_of(*classes: type) -> list[Binding]:
-    """Every binding these classes and their bases in this program declare, a derived class's own first."""
+    """Every binding these classes and their bases in this program declare, a derived class's own first.
+
+    A key that a derived class binds does no longer what its base bound it to.
+    """
     found: list[Binding] = []
     for cls in classes:
+        taken: set[str] = set()
         for base in cls.__mro__:
             if base.__module__.startswith("ui."):
-                found += [binding for binding in vars(base).get("BINDINGS", ()) if isinstance(binding, Binding)]
+                own = [binding for binding in vars(base).get("BINDINGS", ()) if isinstance(binding, Binding)]
+                found += [replace(one, key=",".join(left)) for one in own if (left := _without(one.key, taken))]
+                taken.update(name for binding in own for name in _split(binding.key))
     return found
 
 
@@ -109,6 +116,10 @@ def shown(keys: Iterable[str]) -> str:
     """Keys as a person reads them, without the jamo: `q, ctrl+c`, `enter`."""
     names = (one if one == "enter" else format_key(_normal(one)) for one in keys if one not in _TWINS)
     return ", ".join(dict.fromkeys(names))
+
+
+def _without(keys: str, taken: Set[str]) -> list[str]:
+    return [one for one in _split(keys) if one not in taken]
 
 
 def _split(keys: str) -> list[str]:

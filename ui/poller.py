@@ -103,7 +103,7 @@ class Poller:
         self,
         name: str,
         endpoint: Endpoint[A],
-        body: msgspec.Struct,
+        body: msgspec.Struct | None,
         *,
         path: Mapping[str, str] | None = None,
         node_id: str = "",

@@ -106,7 +106,8 @@ class Session:
         except NodeError as error:
             is_certain = isinstance(error, NodeRefused | NodeIncompatible) or not error.was_sent
             said = "not done" if is_certain else "it is not known whether it was done"
-            return Outcome(problem=f"{said}: {error.message}")
+            refusal = error.body if isinstance(error, NodeRefused) else None
+            return Outcome(problem=f"{said}: {error.message}", refusal=refusal)
         return Outcome(answer=answer, words=act.describe(answer))
 
     def toggle_pause(self) -> None:

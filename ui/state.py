@@ -129,6 +129,13 @@ class NodeState:
         """Now by the node's own clock: ages of its times are counted from here."""
         return now + self.skew
 
+    def here(self, moment: datetime | None) -> datetime | None:
+        """A time of the node by the UI's clock; None for none, and for one that is beyond every calendar."""
+        try:
+            return None if moment is None else moment - self.skew
+        except OverflowError:
+            return None
+
     def refuses_acts(self, *, read_only: bool = False) -> str:
         """Why nothing may be done on this node now; empty when it may."""
         if read_only:

@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from etlmon.client import Answer, NodeClient, NodeError, NodeIncompatible, NodeRefused
+from etlmon.contract.clusters import Cluster
 from etlmon.contract.cron import CronJob, CronSource
+from etlmon.contract.dataproc_rows import DataprocRow, DataprocRun
 from etlmon.contract.endpoint import Page
 from etlmon.contract.fs import Mount
 from etlmon.contract.logs import Log
@@ -24,7 +26,9 @@ from etlmon.contract.processes import Process, ProcessWatch
 from etlmon.contract.xferlog import XferSource
 from ui.glyphs import WORDS
 from ui.problems import QUESTIONS
+from ui.problems import clusters as clusters_problems
 from ui.problems import cron as cron_problems
+from ui.problems import dataproc as dataproc_problems
 from ui.problems import fs as fs_problems
 from ui.problems import logs as logs_problems
 from ui.problems import node as node_problems
@@ -72,6 +76,9 @@ class NodeReport(msgspec.Struct, frozen=True, kw_only=True):
     cron: list[CronJob]
     cron_sources: list[CronSource]
     xferlog: list[XferSource]
+    clusters: list[Cluster]
+    dataproc: list[DataprocRow]
+    dataproc_runs: list[DataprocRun]
     problems: list[ProblemReport]
 
 
@@ -87,8 +94,8 @@ def print_status(addresses: Sequence[str], *, names: Mapping[str, str] | None = 
     """Ask the nodes at these addresses, print what they say, and return the exit code.
 
     0 when all is well; 1 when a node is down, degraded or unhealthy, a mount is critical, stuck or not mounted, a path
-    is in error, a log cannot be read, nothing runs of a watched process, a cron job failed or missed its run, or an
-    upload is not on the disk. `names` maps an address to what the operator calls it.
+    is in error, a log cannot be read, nothing runs of a watched process, a cron job failed or missed its run, an upload
+    is not on the disk, or a cluster is unhealthy or in error. `names` maps an address to what the operator calls it.
     """
     now = datetime.now(UTC)
     states = asyncio.run(_ask_all([(names or {}).get(address, "") for address in addresses], addresses))
@@ -183,6 +190,9 @@ def _report(state: NodeState) -> NodeReport:
         cron=state.answer(cron_problems.QUESTION) or [],
         cron_sources=state.answer(cron_problems.SOURCES) or [],
         xferlog=state.answer(xferlog_problems.QUESTION) or [],
+        clusters=list(clusters_problems.clusters(state)),
+        dataproc=state.answer(dataproc_problems.QUESTION) or [],
+        dataproc_runs=[runs[0] for runs in dataproc_problems.by_account(state).values()],
         problems=[
             ProblemReport(
                 level=WORDS[problem.level].lower(),

@@ -3,13 +3,17 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from etlmon.contract.clusters import Cluster
 from etlmon.contract.cron import CronJob
+from etlmon.contract.dataproc_rows import DataprocRow
 from etlmon.contract.fs import Mount
 from etlmon.contract.logs import Log
 from etlmon.contract.paths import PathStats
 from etlmon.contract.xferlog import XferSource
 from ui import format as fmt
+from ui.problems import clusters as clusters_problems
 from ui.problems import cron as cron_problems
+from ui.problems import dataproc as dataproc_problems
 from ui.problems import fs as fs_problems
 from ui.problems import logs as logs_problems
 from ui.problems import paths as paths_problems
@@ -69,16 +73,38 @@ _XFERLOG_COLUMNS = (
     TextColumn("LAST", right=True),
     TextColumn("STATE"),
 )
+_CLUSTER_COLUMNS = (
+    TextColumn("CLUSTER"),
+    TextColumn("NODES", right=True),
+    TextColumn("GUESTS", right=True),
+    TextColumn("CPU%", right=True),
+    TextColumn("VERSION"),
+    TextColumn("SEEN", right=True),
+    TextColumn("STATE"),
+)
+_DATAPROC_COLUMNS = (
+    TextColumn("DATAPROC"),
+    TextColumn("PROJECT"),
+    TextColumn("REGION"),
+    TextColumn("NODES", right=True),
+    TextColumn("SINCE", right=True),
+    TextColumn("STATE"),
+)
 
 
 def has_row(problem: Problem, state: NodeState) -> bool:
-    """Whether a table says it: of transfers there is none, of cron's jobs there are those that a problem names."""
+    """Whether a table says it: of transfers there is none, of cron's jobs and of Dataproc's clusters there are those
+    that a problem names.
+    """
     if problem.view == "overview":
         return False
     if problem.view == "xferlog":
         return problem.key in {source.path for source in state.answer(xferlog_problems.QUESTION) or ()}
     if problem.view == "cron":
         return problem.key in {str(job.job_id) for job in state.answer(cron_problems.QUESTION) or ()}
+    if problem.view == "clusters":
+        keys = map(clusters_problems.key_of, clusters_problems.clusters(state))
+        return problem.key in {*keys, *(dataproc_problems.key_of(row) for row in _dataproc_named(state))}
     return True
 
 
@@ -96,6 +122,9 @@ def tables(page: TextPage, state: NodeState, now: datetime) -> None:
         _cron(page, jobs, state, now)
     if sources := state.answer(xferlog_problems.QUESTION):
         page.table(_XFERLOG_COLUMNS, list(_sources(sources, state, now)), "")
+    if clusters := clusters_problems.clusters(state):
+        page.table(_CLUSTER_COLUMNS, _clusters(clusters, now), "")
+    _dataproc(page, state, now)
 
 
 def _mounts(mounts: list[Mount]) -> list[TextRow]:
@@ -235,6 +264,63 @@ def _sources(sources: Sequence[XferSource], state: NodeState, now: datetime) -> 
                 xferlog_problems.words(source),
             ),
         )
+
+
+def _clusters(clusters: Sequence[Cluster], now: datetime) -> list[TextRow]:
+    rows = [
+        TextRow(
+            clusters_problems.level(cluster),
+            (
+                cluster.name,
+                f"{cluster.nodes_online}/{cluster.node_count}" if cluster.node_count else fmt.count(None),
+                _guests(cluster),
+                fmt.percent(cluster.cpu_percent),
+                cluster.proxmox_version or fmt.count(None),
+                _ago(cluster.last_success_at, now),
+                clusters_problems.words(cluster),
+            ),
+        )
+        for cluster in clusters
+    ]
+    return sorted(rows, key=lambda row: (rank(row.level), row.cells[0]))
+
+
+def _guests(cluster: Cluster) -> str:
+    if not clusters_problems.are_guests_known(cluster):
+        return fmt.count(None)
+    return f"{cluster.guests_running}/{cluster.guests_total}"
+
+
+def _dataproc_named(state: NodeState) -> list[DataprocRow]:
+    """The clusters that a problem names."""
+    named = {problem.key for problem in dataproc_problems.problems(state)}
+    return [row for row in state.answer(dataproc_problems.QUESTION) or () if dataproc_problems.key_of(row) in named]
+
+
+def _dataproc(page: TextPage, state: NodeState, now: datetime) -> None:
+    """The clusters that a problem names, and how many are well: an estate has hundreds of them."""
+    rows = [
+        TextRow(
+            dataproc_problems.level(row),
+            (
+                row.cluster_name,
+                row.project_id,
+                row.region,
+                fmt.count(row.masters + row.workers + row.secondary_workers),
+                _ago(row.state_since, now),
+                f"{row.state}: {dataproc_problems.words(row)}",
+            ),
+        )
+        for row in _dataproc_named(state)
+    ]
+    if rows:
+        page.table(_DATAPROC_COLUMNS, sorted(rows, key=lambda row: (rank(row.level), row.cells)), "")
+    levels = dataproc_problems.levels(state)
+    if well := levels.count("ok"):
+        page.line(f"  {fmt.count(well)} Dataproc cluster{' is' if well == 1 else 's are'} well", "dim")
+    if unknown := levels.count("unknown"):
+        was = "cluster was" if unknown == 1 else "clusters were"
+        page.line(f"  {fmt.count(unknown)} Dataproc {was} not seen by the last run", "dim")
 
 
 def _ago(moment: datetime | None, now: datetime) -> str:

@@ -18,7 +18,11 @@ from etlmon import __version__
 from etlmon.cli import build_parser, main
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["node", "ui", "demo", "status", "logs", "config", "config check", "completion"]
+GROUPS = ["clusters", "dataproc", "config"]
+COMMANDS = [
+    "node", "ui", "demo", "status", "logs", "clusters list", "clusters register", "clusters deregister",
+    "dataproc collect", "dataproc export", "config check", "completion",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -82,16 +86,16 @@ print([name for name in ("aiohttp", "rich", "textual", "ui") if name in sys.modu
     assert done.stderr.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", ["", *GROUPS, *COMMANDS])
 def test_every_command_has_help_that_fits_80_columns(command: str, etlmon: Run) -> None:
     done = etlmon(*command.split(), "--help", COLUMNS="80")
     assert done.returncode == 0
     assert done.stdout.startswith(f"usage: etlmon {command}".rstrip())
-    assert "examples:" in done.stdout or command == "config"
+    assert ("examples:" in done.stdout) == (command not in GROUPS)
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("command", ["", "node", "ui", "demo", "status", "logs", "config check", "completion"])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_the_examples_of_the_help_are_commands_that_parse(command: str, etlmon: Run) -> None:
     examples = etlmon(*command.split(), "--help").stdout.partition("examples:")[2].partition("\n\n")[0]
     found = re.findall(r"(?<![\w/])etlmon((?: [^\s)|>]+)*)", examples)
@@ -104,6 +108,9 @@ def test_the_examples_of_the_help_are_commands_that_parse(command: str, etlmon: 
     "arguments",
     ["", "config", "nod", "node --nope", "node extra", "ui --node", "ui --node ftp://x", "status x:y:z",
      "completion csh", "config check", "config check x --kind z", "node --che", "logs -n x", "logs -n -1",
+     "clusters", "clusters register a", "clusters register a b", "clusters deregister", "clusters list --node ftp://x",
+     "dataproc", "dataproc nod", "dataproc export x", "dataproc export --region", "dataproc collect --spaceone",
+     "clusters register a b --user u --fingerprint x --ca-file y", "clusters register a b --user u --password p",
      "logs --since soon", "logs --severity bad", "logs --time gmt", "logs --node ftp://x"],
 )  # fmt: skip
 def test_wrong_usage_exits_with_2_and_no_traceback(arguments: str, etlmon: Run) -> None:

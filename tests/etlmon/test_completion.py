@@ -15,11 +15,18 @@ from etlmon.cli import build_parser
 from etlmon.completion import Command, describe, script
 
 CASES: list[tuple[str, set[str]]] = [
-    ("", {"node", "ui", "demo", "status", "logs", "config", "completion"}),
+    ("", {"node", "ui", "demo", "status", "logs", "clusters", "dataproc", "config", "completion"}),
     ("co", {"config", "completion"}),
     ("config ", {"check"}),
     ("config check --kind ", {"node", "ui"}),
     ("config check --kind u", {"ui"}),
+    ("clusters ", {"list", "register", "deregister"}),
+    ("clusters deregister --y", {"--yes"}),
+    ("clusters register a b --fi", {"--fingerprint"}),
+    ("clusters register --password-file nod", {"node.yaml"}),
+    ("dataproc ", {"collect", "export"}),
+    ("dataproc collect data --j", {"--json"}),
+    ("dataproc export --s", {"--spaceone"}),
     ("completion ", {"bash", "zsh", "fish"}),
     ("completion z", {"zsh"}),
     ("-c x node --ch", {"--check"}),

@@ -24,7 +24,7 @@ from typing import Any, Self
 import msgspec
 from aiohttp import web
 
-from etlmon.contract import cron, fs, logs, node, paths, processes, xferlog
+from etlmon.contract import clusters, cron, dataproc, fs, logs, node, paths, processes, xferlog
 from etlmon.contract.endpoint import Endpoint
 from etlmon.contract.errors import Conflict, NotFound, Problem
 from tests.fakes import logs as fake_logs
@@ -32,7 +32,7 @@ from tests.fakes.logs import FakeLog
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = tuple(
     value
-    for module in (node, fs, paths, logs, processes, cron, xferlog)
+    for module in (node, fs, paths, logs, processes, cron, xferlog, clusters, dataproc)
     for value in vars(module).values()
     if isinstance(value, Endpoint)
 )
@@ -109,6 +109,8 @@ async def well(fake: FakeNode, request: web.Request) -> web.StreamResponse:
             answer = await answer
     if isinstance(answer, Problem):
         return fake.refuse(answer)
+    if endpoint.status == 204:
+        return fake.stamp(web.Response(status=204))
     body = msgspec.json.encode(answer)
     etag = f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"'
     if request.headers.get("If-None-Match") == etag:

@@ -19,6 +19,7 @@ from etlmon.contract.node import (
 from etlmon.contract.paths import PATH_HISTORY, PATH_TOP, PATHS, PathPoint, PathStats, PathTop, TopDirectory, TopFile
 from tests.fakes.nodes import FakeNode
 from tests.ui.crontabs import scheduled, schedules_in_trouble
+from tests.ui.estates import clustered, clusters_in_trouble
 from tests.ui.looking import NOW, on_time
 from tests.ui.running import processes_in_trouble, running
 from tests.ui.transfers import transferred, transfers_in_trouble
@@ -93,6 +94,7 @@ def says(fake: FakeNode, name: str, **more: object) -> FakeNode:
     fake.answers[PATH_HISTORY.path] = []
     running(fake)
     scheduled(fake)
+    clustered(fake)
     return transferred(fake)
 
 
@@ -160,4 +162,5 @@ def in_trouble(fake: FakeNode, name: str) -> FakeNode:
     )
     processes_in_trouble(fake)
     schedules_in_trouble(fake)
+    clusters_in_trouble(fake)
     return transfers_in_trouble(fake)

@@ -197,7 +197,7 @@ def test_no_job_is_said_to_be_well_while_nothing_starts_it(
     node = nodes()
     node.answers[CRON_SOURCES.path] = [daemon(state="error", reason="it is not running")]
     assert print_status([node.url]) == 1
-    assert "well" not in capsys.readouterr().out
+    assert "cron job" not in capsys.readouterr().out
 
 
 def test_a_count_that_is_unknown_is_not_shown_as_zero(

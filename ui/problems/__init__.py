@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ui.glyphs import State
-from ui.problems import cron, fs, logs, node, paths, processes, xferlog
+from ui.problems import clusters, cron, dataproc, fs, logs, node, paths, processes, xferlog
 from ui.problems.problem import Problem, rank, worst
 from ui.state import NodeState, Question
 
@@ -30,6 +30,8 @@ JUDGES: tuple[Judge, ...] = (
     Judge(processes.problems, processes.QUESTIONS),
     Judge(cron.problems, cron.QUESTIONS),
     Judge(xferlog.problems, xferlog.QUESTIONS),
+    Judge(clusters.problems, (clusters.QUESTION,)),
+    Judge(dataproc.problems, dataproc.QUESTIONS),
 )
 QUESTIONS: tuple[Question[Any], ...] = tuple(question for judge in JUDGES for question in judge.questions)
 

@@ -246,16 +246,8 @@ def _unknown(jobs: Iterable[CronJob], node: NodeState) -> Iterator[Problem]:
 def _job_problem(job: CronJob, text: str, node: NodeState) -> Problem:
     since = {"missed": job.due_at, "late": job.due_at, "failed": job.last_run_at}.get(standing(job))
     return Problem(
-        level=level(job), node=node.name, since=_here(since, node), text=text, view="cron", key=str(job.job_id)
+        level=level(job), node=node.name, since=node.here(since), text=text, view="cron", key=str(job.job_id)
     )
-
-
-def _here(moment: datetime | None, node: NodeState) -> datetime | None:
-    """A time of the node by the UI's clock; None for one that is beyond every calendar."""
-    try:
-        return None if moment is None else moment - node.skew
-    except OverflowError:
-        return None
 
 
 def _counted(jobs: Sequence[CronJob]) -> str:

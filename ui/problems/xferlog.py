@@ -1,7 +1,7 @@
 """xferlog: a transfer log that cannot be read, uploads that broke off, and uploads that do not lie on the disk."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from etlmon.contract.xferlog import (
@@ -143,7 +143,7 @@ def _finding_problem(finding: Finding, node: NodeState) -> Problem:
     return Problem(
         level=finding_level(finding),
         node=node.name,
-        since=_here(finding.log_time, node),
+        since=node.here(finding.log_time),
         text=f"{finding.filename}: {finding_words(finding)}",
         view="xferlog",
         key=finding.filename,
@@ -154,17 +154,12 @@ def _interrupted_problem(transfer: Transfer, node: NodeState) -> Problem:
     return Problem(
         level="warn",
         node=node.name,
-        since=_here(transfer.log_time, node),
+        since=node.here(transfer.log_time),
         text=f"{transfer.filename}: upload of {transfer.username or 'nobody'} broke off after "
         f"{fmt.size(transfer.bytes)}",
         view="xferlog",
         key=str(transfer.id),
     )
-
-
-def _here(moment: datetime | None, node: NodeState) -> datetime | None:
-    """A time of the node by the UI's clock."""
-    return None if moment is None else moment - node.skew
 
 
 def _counted(count: int, noun: str) -> str:

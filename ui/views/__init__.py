@@ -1,6 +1,10 @@
-"""The views, in the order of their tabs. A domain's view is a file of its own and one line here."""
+"""The views, in the order of their tabs. A domain's view is a file of its own and one line here.
+
+That of the clusters shows two domains in one list: clusters and dataproc.
+"""
 
 from ui.views.base import View
+from ui.views.clusters import ClustersView
 from ui.views.cron import CronView
 from ui.views.fs import FsView
 from ui.views.logs import LogsView
@@ -17,4 +21,5 @@ VIEWS: tuple[type[View], ...] = (
     ProcessesView,
     CronView,
     XferlogView,
+    ClustersView,
 )

@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from etlmon.contract.endpoint import Endpoint
+from etlmon.contract.errors import ErrorBody
 from ui.format import TimeStyle
 from ui.keys import key
 from ui.reader import Lines
@@ -27,11 +28,15 @@ Wanted = Mapping[str, Sequence[Question[Any]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How an act went: the node's answer and what it says, or in words that it was not done, or that nobody knows."""
+    """How an act went: the node's answer and what it says, or in words that it was not done, or that nobody knows.
+
+    `refusal` is what the node itself said when it did not do it.
+    """
 
     answer: Any = None
     words: str = ""
     problem: str = ""
+    refusal: ErrorBody | None = None
 
 
 class View(Vertical):
@@ -83,7 +88,7 @@ class View(Vertical):
             self,
             node: str,
             endpoint: Endpoint[Any],
-            body: msgspec.Struct,
+            body: msgspec.Struct | None,
             describe: Callable[[Any], str],
             path: Mapping[str, str] | None = None,
             *,

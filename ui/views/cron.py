@@ -1,7 +1,7 @@
 """The jobs of cron, anacron and systemd's timers: when they run next, and whether they ran."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -13,7 +13,7 @@ from ui.problems import cron as cron_problems
 from ui.problems.problem import rank, worst
 from ui.state import NodeState
 from ui.views.cron_parts import PARTS
-from ui.views.parts import Part, PartsView
+from ui.views.parts import PartsView
 from ui.views.rows import Scope, counted, level_cell, level_tone
 from ui.widgets.cells import Run, runs_of
 from ui.widgets.sayline import SayLine
@@ -25,7 +25,7 @@ class CronView(PartsView):
     """The jobs, those in trouble first and then by their next run; `v` turns to the runs and to the sources."""
 
     view, number, title, tab, tab_short = "cron", "6", "Cron", "Cron", "Cron"
-    parts: ClassVar[Sequence[Part[Any]]] = PARTS
+    parts = PARTS
     question = cron_problems.QUESTION.at("fast")
     fields = PARTS[0].fields("relative")
     noun = PARTS[0].noun

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from etlmon.contract.node import Health
 from ui import format as fmt
 from ui.glyphs import NOTHING, State
+from ui.problems import clusters as clusters_problems
 from ui.problems import cron as cron_problems
+from ui.problems import dataproc as dataproc_problems
 from ui.problems import fs as fs_problems
 from ui.problems import logs as logs_problems
 from ui.problems import node as node_problems
@@ -92,6 +94,21 @@ def _cron(row: Row[NodeState]) -> Cell:
     return (summary[0], None if summary[1] == "ok" else level_tone(summary[1]))
 
 
+def _clusters(row: Row[NodeState]) -> Cell:
+    """How many clusters of both kinds there are, and how many of them call for somebody."""
+    levels = _cluster_levels(row.item)
+    ill = [level for level in levels if level != "unknown"]
+    return _ill(ill) if ill or not levels else (f"{len(levels)} ?", "dim")
+
+
+def _cluster_levels(node: NodeState) -> list[State]:
+    return [*clusters_problems.levels(node), *dataproc_problems.levels(node)]
+
+
+def _ill_clusters(row: Row[NodeState]) -> int:
+    return sum(level in ("warn", "crit") for level in _cluster_levels(row.item))
+
+
 def _errors(row: Row[NodeState]) -> Cell:
     """Lines of the severity `error` in the last minute, of all logs of the node."""
     errors = _errors_per_min(row)
@@ -156,8 +173,9 @@ FIELDS: tuple[Field[NodeState], ...] = (
     Field("cron", "CRON", 9, _cron, lambda row: cron_problems.ill_count(row.item), priority=2),
     Field("errors", "ERR/m", 5, _errors, _errors_per_min, right=True, priority=3),
     Field("failed", "XFAIL", 5, _failed, lambda row: xferlog_problems.failed_count(row.item), right=True, priority=4),
-    Field("collectors", "COLLECT", 9, _collectors, _failing, priority=6),
-    Field("store", "STORE", 6, _store, right=True, priority=7),
-    Field("latency", "ANSWER", 6, _latency, lambda row: row.item.latency_ms, right=True, priority=5),
+    Field("clusters", "CLUSTERS", 12, _clusters, _ill_clusters, priority=5),
+    Field("collectors", "COLLECT", 9, _collectors, _failing, priority=7),
+    Field("store", "STORE", 6, _store, right=True, priority=8),
+    Field("latency", "ANSWER", 6, _latency, lambda row: row.item.latency_ms, right=True, priority=6),
     Field("seen", "SEEN", 5, _seen, lambda row: row.item.last_ok, right=True),
 )

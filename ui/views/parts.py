@@ -78,7 +78,7 @@ class Part(Generic[T]):
 class PartsView(TableView[Any]):
     """To make one, give `parts`, and `question`, `fields` and `noun` as the first of them has them."""
 
-    parts: ClassVar[Sequence[Part[Any]]]
+    parts: Sequence[Part[Any]]
 
     BINDINGS: ClassVar[list[BindingType]] = [*_PART_BINDINGS]
     TABLE_ONLY = TableView.TABLE_ONLY | {binding.id for binding in _PART_BINDINGS if binding.id}

@@ -172,5 +172,6 @@ def text_of(cell: Cell) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 mount`, `2,051 mounts`."""
-    return f"{fmt.count(count)} {noun}{'' if count == 1 else 's'}"
+    """`1 mount`, `2,051 mounts`, `7 policies`."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{fmt.count(count)} {noun if count == 1 else many}"

@@ -216,9 +216,9 @@ class TableView(View, Generic[T]):
         )
         sort = self._arranger.sort
         table.sort_mark(None if sort.key == SEVERITY else sort.key, sort.descending(fields))
-        self._draw_frame(scope)
         if self.opened is not None:
             self.query_one(DetailPane).show(self.detail(self.opened))
+        self._draw_frame(scope)
 
     def _filtered(self, rows: list[Row[T]], cells: Mapping[str, Sequence[Cell]]) -> list[Row[T]]:
         filter_bar = self.query_one(FilterBar)
