@@ -21,6 +21,8 @@ MODULES = {
     "bench.ui": ("P6", "P6b"),
     "bench.widgets": ("P6b",),
     "bench.logview": ("P6c",),
+    "bench.clusters": ("P9", "P9b"),
+    "bench.dataproc": ("P10",),
 }
 
 

@@ -8,9 +8,15 @@ import asyncio
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from etlmon.demo import NODE_YAML, demo_node
+from tests.fakes.dataproc import fake_dataproc
+from tests.fakes.dataproc_estate import Estate, Region, cluster, job
+from tests.fakes.proxmox import PASSWORD, fake_proxmox
 from ui.app import EtlmonApp
 from ui.settings import NodeAddress, UiSettings
 
@@ -25,6 +31,7 @@ SHOTS = {
     "processes": ("escape", "5"),
     "cron": ("6",),
     "xferlog": ("7",),
+    "clusters": ("8",),
 }
 SETTLE_SEC = 40.0
 # What happens to be mounted below /mnt and /tmp on the machine that takes the pictures is not for everybody.
@@ -45,7 +52,47 @@ fs:
     - {{mount: /data, fstype: nfs4, source: "nas:/export"}}
 """
 )
+CLOUDS = """
+clusters:
+  static:
+    - {{{{name: prod-pve, api_endpoint: '{proxmox.url}', username: root@pam, password: '{password}', tls: {{{{verify: fingerprint, fingerprint: '{proxmox.fingerprint}'}}}}}}}}
+    - {{{{name: 서울-pve, api_endpoint: '{ill.url}', username: root@pam, password: '{password}', tls: {{{{verify: fingerprint, fingerprint: '{ill.fingerprint}'}}}}}}}}
+dataproc:
+  enabled: true
+  accounts:
+    - {{{{name: data, credentials_file: {key}, projects: [data-prod], endpoint: '{google.endpoint}', compute_endpoint: '{google.compute}', insecure: true}}}}
+"""  # noqa: E501
 SILENT = "http://127.0.0.1:9"
+
+
+@contextmanager
+def clouds() -> Iterator[str]:
+    """Clusters to be seen in the pictures, and how a node is told of them."""
+    now = datetime.now(UTC)
+    seoul, tokyo = "asia-northeast3", "asia-northeast1"
+    estate = Estate.of(
+        {
+            "data-prod": {
+                seoul: Region(
+                    clusters=[
+                        cluster("etl-nightly", since=now - timedelta(hours=9)),
+                        cluster("etl-adhoc", since=now - timedelta(days=12)),
+                    ],
+                    jobs=[job("load-sales", "etl-nightly", "RUNNING", at=now - timedelta(minutes=14))],
+                ),
+                tokyo: Region(clusters=[cluster("warehouse", "CREATING", since=now - timedelta(hours=2))]),
+            }
+        }
+    )
+    with (
+        fake_proxmox() as proxmox,
+        fake_proxmox() as ill,
+        fake_dataproc(estate) as google,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        ill.state.node("pve2").online = False
+        key = google.key_file(Path(folder))
+        yield CLOUDS.format(proxmox=proxmox, ill=ill, google=google, key=key, password=PASSWORD)
 
 
 async def take(well: str, troubled: str) -> dict[str, str]:
@@ -88,7 +135,7 @@ def to_png(svg: str, target: Path) -> None:
 
 def main() -> int:
     IMAGES.mkdir(exist_ok=True)
-    with demo_node(WELL) as well, demo_node(TROUBLED) as troubled:
+    with clouds() as more, demo_node(WELL + more) as well, demo_node(TROUBLED) as troubled:
         for name, svg in asyncio.run(take(well, troubled)).items():
             to_png(svg, IMAGES / f"{name}.png")
             print(IMAGES / f"{name}.png")
