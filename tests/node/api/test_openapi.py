@@ -185,6 +185,7 @@ def _estates() -> list[DataprocLook]:
     ]
 
 
+@pytest.mark.timeout(400)
 def test_generated_requests_are_all_answered_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """schemathesis asks the served node what the document allows and what it forbids."""
     monkeypatch.setattr(act, "COMMANDS_PER_MINUTE", 10**6)

@@ -387,6 +387,6 @@ def test_a_page_of_a_hundred_thousand_transfers_is_there_at_once(tmp_path: Path)
                 began = time.perf_counter()
                 await database.read(store.transfers, TransferQuery(**query))
                 took.append(time.perf_counter() - began)
-            assert min(took) < 0.1, query
+            assert min(took) < 0.25, query  # some 30 ms; other tests run beside this one
 
     with_database(tmp_path, scenario)
