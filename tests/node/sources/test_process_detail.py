@@ -120,8 +120,8 @@ def test_who_has_most_memory_comes_first() -> None:
     with programs() as made:
         process = made.python("import time; block = bytearray(200_000_000); time.sleep(600)")
         wait_until(lambda: psutil.Process(process.pid).memory_info().rss > 200_000_000)
-        rows = largest("memory", 5)
-        assert len(rows) == 5
+        assert len(largest("memory", 5)) == 5
+        rows = largest("memory", 100)  # other tests may have larger ones
         (row,) = (row for row in rows if row.pid == process.pid)
         assert row.mem_rss_bytes > 200_000_000
         sizes = [row.mem_rss_bytes for row in rows]
