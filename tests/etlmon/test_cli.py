@@ -284,6 +284,8 @@ def test_an_interrupt_leaves_without_a_traceback(environment: dict[str, str]) ->
         )  # fmt: skip
         server.settimeout(30)
         connection, _ = server.accept()
+        connection.settimeout(30)
+        assert connection.recv(1)  # it is in the midst of asking
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=30)
         connection.close()

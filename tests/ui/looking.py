@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -14,12 +15,13 @@ from textual.pilot import Pilot
 
 from etlmon.client import Answer, NodeClient
 from tests.fakes.nodes import FakeNode
-from tests.ui.textsnap import screen_text
+from tests.ui.textsnap import assert_looks_like, is_alike, screen_text
 from ui.app import EtlmonApp
 from ui.settings import NodeAddress, Ui, UiSettings
 
 NOW = datetime(2026, 11, 21, 6, 0, 30, tzinfo=UTC)
 WAIT_SEC = 30.0
+PAINTED_SEC = 10.0
 
 
 class Clock:
@@ -71,6 +73,13 @@ class Looking:
             assert time.monotonic() < end, f"waited {WAIT_SEC:.0f} s for {what}; the screen is\n{self.screen}"
             await asyncio.sleep(0.02)
         await self.pilot.pause()
+
+    async def looks_like(self, expected: Path) -> None:
+        """The screen is the one in the file; what is painted last, as a scroll bar, may come a little later."""
+        end = time.monotonic() + PAINTED_SEC
+        while not is_alike(self.app, expected) and time.monotonic() < end:
+            await self.pilot.pause(0.1)
+        assert_looks_like(self.app, expected)
 
     async def until_shown(self, *texts: str) -> None:
         await self.until(lambda: all(text in self.screen for text in texts), " and ".join(texts))

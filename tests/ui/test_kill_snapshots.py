@@ -9,7 +9,7 @@ from tests.fakes.nodes import FakeNode
 from tests.ui.hosts import in_trouble, says
 from tests.ui.looking import looking
 from tests.ui.test_app import known
-from tests.ui.textsnap import assert_looks_like, screen_widths
+from tests.ui.textsnap import screen_widths
 from ui.settings import Ui
 from ui.views.rows_table import RowsTable
 
@@ -48,6 +48,6 @@ def test_the_question_looks_as_it_did(name: str, ascii_only: bool, size: tuple[i
                 await eye.until_shown(*text)
                 assert screen_widths(eye.app) == {size[0]}
                 suffix = "-ascii" if ascii_only else ""
-                assert_looks_like(eye.app, FILES / f"{name}-{size[0]}x{size[1]}{suffix}.txt")
+                await eye.looks_like(FILES / f"{name}-{size[0]}x{size[1]}{suffix}.txt")
 
     asyncio.run(main())

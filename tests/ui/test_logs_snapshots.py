@@ -9,7 +9,7 @@ from tests.fakes.nodes import FakeNode
 from tests.ui.logbook import in_trouble, well
 from tests.ui.looking import looking
 from tests.ui.test_logs import lines_of
-from tests.ui.textsnap import assert_looks_like, screen_widths
+from tests.ui.textsnap import screen_widths
 from ui.settings import Ui
 
 FILES = Path(__file__).parent / "snapshots"
@@ -56,6 +56,6 @@ def test_the_screen_looks_as_it_did(name: str, ascii_only: bool, size: tuple[int
                 await eye.until_shown(*there)
                 assert screen_widths(eye.app) == {size[0]}
                 suffix = "-ascii" if ascii_only else ""
-                assert_looks_like(eye.app, FILES / f"{name}-{size[0]}x{size[1]}{suffix}.txt")
+                await eye.looks_like(FILES / f"{name}-{size[0]}x{size[1]}{suffix}.txt")
 
     asyncio.run(main())

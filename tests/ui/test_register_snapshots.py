@@ -8,7 +8,7 @@ import pytest
 from etlmon.contract.errors import AuthenticationFailed, BadGateway
 from tests.ui.estates import NEW_PRINT, listing, pve
 from tests.ui.registering import PROBE, Stage, play
-from tests.ui.textsnap import assert_looks_like, screen_widths
+from tests.ui.textsnap import screen_widths
 from ui.settings import Ui
 
 FILES = Path(__file__).parent / "snapshots"
@@ -74,6 +74,6 @@ def test_the_form_looks_as_it_did(name: str, ascii_only: bool, size: tuple[int, 
         await stage.eye.pilot.pause()
         assert screen_widths(stage.eye.app) == {size[0]}
         suffix = "-ascii" if ascii_only else ""
-        assert_looks_like(stage.eye.app, FILES / f"{name}-{size[0]}x{size[1]}{suffix}.txt")
+        await stage.eye.looks_like(FILES / f"{name}-{size[0]}x{size[1]}{suffix}.txt")
 
     play(scene, size=size, tests=tests, ui=Ui(refresh_interval=0.1, health_interval=0.2, ascii=ascii_only))  # type: ignore[arg-type]

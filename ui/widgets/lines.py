@@ -60,6 +60,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         self._lines: Sequence[Line] = ()
         self._drawn: list[Line] = []
         self._side = 0
+        self._width = 0
 
     def show(self, lines: Sequence[Line]) -> None:
         if lines != self._lines:
@@ -70,7 +71,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        width = max(1, self.scrollable_content_region.width)
+        self._width = width = max(1, self.scrollable_content_region.width)
         if self.wrapped:
             self._drawn = [part for line in self._lines for part in wrap_runs(line, width)]
         else:
@@ -81,6 +82,10 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         index = y + self.scroll_offset.y
         width = self.scrollable_content_region.width
+        if width != self._width:
+            # The scroll bar came or went, and nobody tells.
+            self._width = width
+            self.call_later(self._lay_out)
         return self.painter.strip(self._drawn[index] if index < len(self._drawn) else [], width)
 
     def notify_style_update(self) -> None:
