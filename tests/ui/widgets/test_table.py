@@ -126,6 +126,7 @@ def test_keys_can_be_remapped_by_their_ids() -> None:
     play(table, act=act)
 
 
+@pytest.mark.timeout(400)
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_the_cursor_follows_its_key_and_the_screen_tells_the_truth(data: st.DataObject) -> None:
