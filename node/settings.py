@@ -13,8 +13,10 @@ import msgspec
 
 from etlmon.units import Duration
 from node.section import AbsolutePath, Count, CountOrZero, Name, Percent, Section
+from node.settings_alerts import Alerts
 from node.settings_clusters import Clusters
 from node.settings_dataproc import Dataproc
+from node.settings_host import Host
 
 
 class Node(Section, frozen=True, kw_only=True):
@@ -209,20 +211,18 @@ class NodeSettings(Section, frozen=True, kw_only=True):
     cron: Cron = Cron()
     clusters: Clusters = Clusters()
     dataproc: Dataproc = Dataproc()
+    host: Host = Host()
+    alerts: Alerts = Alerts()
     history: History = History()
     retention: Retention = Retention()
     security: Security = msgspec.field(default_factory=Security)
     logging: Logging = Logging()
     arrivals: list[Any] = msgspec.field(default_factory=list)
-    host: dict[str, Any] = msgspec.field(default_factory=dict)
-    alerts: dict[str, Any] = msgspec.field(default_factory=dict)
     loadtests: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 PENDING = (
     "arrivals",
-    "host",
-    "alerts",
     "loadtests",
     "security.tokens",
     "security.tls",

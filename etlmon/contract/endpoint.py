@@ -21,7 +21,8 @@ class Endpoint(Generic[Answer]):
     `query` and `body` are structs whose fields are the accepted parameters; unknown ones are refused.
     `status` is the success status, `errors` the failures a caller should expect beyond 400, 403 (Host), 405 and 500.
     `also` are further statuses that carry the answer itself: an unhealthy node says so with 503 and its whole health.
-    `headers` maps each documented answer header to its meaning. With `keeps_layout` the line feeds and tabs in the
+    `headers` maps each documented answer header to its meaning. An answer whose `media_type` is not JSON is the text
+    itself. With `keeps_layout` the line feeds and tabs in the
     answer's strings are part of what they say, and the client leaves them. `patience_sec` is how much longer than usual
     an answer may take, because the node waits for something.
     """
@@ -37,6 +38,7 @@ class Endpoint(Generic[Answer]):
     errors: tuple[int, ...] = ()
     also: tuple[int, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
     keeps_layout: bool = False
     patience_sec: float = 0.0
 

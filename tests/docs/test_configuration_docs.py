@@ -30,6 +30,7 @@ REQUIRED: dict[str, dict[str, str]] = {
     "clusters.static[]": {"name": "n", "api_endpoint": "h", "username": "u@pam"},
     "clusters.static[].tls": {},
     "dataproc.accounts[]": {"name": "n"},
+    "alerts.channels[]": {"name": "c", "type": "slack"},
     "nodes[]": {"address": "h:1"},
 }
 """What must be given in a mapping that is given at all."""
@@ -97,7 +98,8 @@ def test_a_default_of_the_reference_written_into_a_file_changes_nothing(
         given = at(read, group)
         said = {name: value for name, value in REQUIRED.get(group, {}).items() if name != key}
         plain = type(given)(**said) if group in REQUIRED else at(type_(), group)
-        assert getattr(given, key) == getattr(plain, key), path
+        field = dict(zip(given.__struct_encode_fields__, given.__struct_fields__, strict=True))[key]
+        assert getattr(given, field) == getattr(plain, field), path
 
 
 def written(path: str, value: str) -> str:
