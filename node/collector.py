@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import aiosqlite
 
@@ -21,6 +21,20 @@ class Sample:
     name: str
     value: float
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What the samples of one name mean: their kind, their labels, and one sentence for people.
+
+    A counter only grows until what counts it begins anew; its name ends in `_total`. `keeps`: its history is kept.
+    """
+
+    name: str
+    kind: Literal["gauge", "counter"]
+    help: str
+    labels: tuple[str, ...] = ()
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +111,7 @@ class Registration:
     `build` only makes objects; it starts nothing and touches nothing, because it also runs to look at new settings.
     `prune` removes the rows of what is no longer configured; it runs in the writer, at the start and at each reload.
     It is given the names of the collectors that go on all the while, perhaps in the middle of a run.
+    `metrics` declares every sample that the domain's collectors state.
     `at_once` is how many of the domain's collectors may run at a time; the others wait their turn. None: no limit.
     """
 
@@ -104,4 +119,5 @@ class Registration:
     build: Callable[[NodeSettings], Sequence[Collector[Any]]]
     record: Record
     prune: Callable[[aiosqlite.Connection, NodeSettings, Collection[str]], Awaitable[None]] | None = None
+    metrics: tuple[Metric, ...] = ()
     at_once: int | None = None

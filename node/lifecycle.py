@@ -10,7 +10,7 @@ from typing import Any
 
 from etlmon.contract.node import CollectorHealth, CollectorStatus
 from node.clock import Clock
-from node.collector import Collector, Prompted, Resumable, Sample
+from node.collector import Collector, Metric, Prompted, Resumable, Sample
 from node.run import Commit, Outcome, Run, TookTooLong
 from node.samples import SampleTable
 from node.schedule import Schedule, backoff_sec
@@ -18,6 +18,20 @@ from node.schedule import Schedule, backoff_sec
 logger = logging.getLogger(__name__)
 
 LONGEST_ERROR = 500
+
+_OF_COLLECTOR = ("collector", "domain")
+
+METRICS = (
+    Metric(
+        "agent_collector_status", "gauge", "1 when the last run of the collector succeeded", _OF_COLLECTOR, keeps=True
+    ),
+    Metric("agent_collector_failed_runs", "gauge", "Runs that failed since the last good one", _OF_COLLECTOR),
+    Metric("agent_collector_errors_total", "counter", "Runs that failed", _OF_COLLECTOR),
+    Metric("agent_collector_overruns_total", "counter", "Ticks skipped, the run before had not ended", _OF_COLLECTOR),
+    Metric("agent_collector_duration_seconds", "gauge", "How long the last run took", _OF_COLLECTOR),
+    Metric("agent_collector_last_success_timestamp", "gauge", "When a run succeeded last", _OF_COLLECTOR),
+)
+"""What the runner says about each collector."""
 
 
 def one_line(error: BaseException) -> str:
@@ -51,6 +65,7 @@ class Lifecycle:
         self._samples = samples
         self._prompter = collector if isinstance(collector, Prompted) else None
         self._must_resume = isinstance(collector, Resumable)
+        self._factor = 1.0
         self._schedule = Schedule(collector.interval_sec, 0.0, spread=random.uniform)
         self._wake = asyncio.Event()
         self._stopping = False
@@ -68,8 +83,13 @@ class Lifecycle:
     def start(self, delay_sec: float) -> None:
         """Begin; the first run comes after `delay_sec`."""
         now = asyncio.get_running_loop().time()
-        self._schedule = Schedule(self.collector.interval_sec, now + delay_sec, spread=random.uniform)
+        self._schedule = Schedule(self.collector.interval_sec * self._factor, now + delay_sec, spread=random.uniform)
         self._task = asyncio.create_task(self._live(), name=f"collector {self.collector.name}")
+
+    def pace(self, factor: float) -> None:
+        """From the next run on, leave `factor` times as much between two runs as the collector asks for."""
+        self._factor = factor
+        self._schedule.interval_sec = self.collector.interval_sec * factor
 
     def trigger(self) -> bool:
         """Run now; False when a run is going on or about to begin."""
@@ -109,7 +129,7 @@ class Lifecycle:
             last_success_at=self._last_success_at,
             last_error=self._last_error,
             duration_ms=round(self._duration_sec * 1000, 3),
-            interval_sec=float(self.collector.interval_sec),
+            interval_sec=float(self._schedule.interval_sec),
             overruns=self._schedule.overruns + missed,
             consecutive_failures=self._failures,
             next_run_at=wall + timedelta(milliseconds=round(due_in * 1000)),
@@ -214,13 +234,14 @@ class Lifecycle:
 
     def _own_samples(self) -> Iterator[Sample]:
         labels = {"collector": self.collector.name, "domain": self.collector.domain}
-        yield Sample("etlmon_collector_up", 0.0 if self._failures else 1.0, labels)
-        yield Sample("etlmon_collector_duration_seconds", self._duration_sec, labels)
-        yield Sample("etlmon_collector_overruns_total", self._schedule.overruns, labels)
-        yield Sample("etlmon_collector_failures_total", self._failures_total, labels)
+        yield Sample("agent_collector_status", 0.0 if self._failures else 1.0, labels)
+        yield Sample("agent_collector_failed_runs", self._failures, labels)
+        yield Sample("agent_collector_errors_total", self._failures_total, labels)
+        yield Sample("agent_collector_overruns_total", self._schedule.overruns, labels)
+        yield Sample("agent_collector_duration_seconds", self._duration_sec, labels)
         if self._last_success_at is not None:
             at = self._last_success_at.timestamp()
-            yield Sample("etlmon_collector_last_success_timestamp_seconds", at, labels)
+            yield Sample("agent_collector_last_success_timestamp", at, labels)
 
 
 async def _outlasts(task: "asyncio.Task[Any]", within_sec: float) -> bool:

@@ -14,6 +14,7 @@ from node.settings import listen_address
 SOCKET_MODE = 0o660
 LOWEST_FREE_PORT = 1024
 _TCP_LISTEN = "0A"
+_ANY = frozenset(("0.0.0.0", "::"))  # noqa: S104 - compared with, not listened on
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -22,21 +23,24 @@ class ListenError(Exception):
 
 
 @contextmanager
-def listening(listen: str) -> Iterator[tuple[str, Sequence[socket.socket]]]:
+def listening(
+    listen: str, *, key: str = "node.listen", beside: Sequence[socket.socket] = ()
+) -> Iterator[tuple[str, Sequence[socket.socket]]]:
     """Sockets for `host:port`, `[v6]:port` or `unix:/path`, and the address to tell people.
 
     The address is `http://127.0.0.1:8080`, with the port that port 0 became, or `unix:/path`. A Unix socket has mode
-    0660 and goes away with the block. Raises ListenError.
+    0660 and goes away with the block. `key` is the setting that says so, and `beside` are the sockets of node.listen,
+    when that is another one. Raises ListenError, which names the setting.
     """
     try:
         where = listen_address(listen)
     except ValueError as error:
         raise ListenError(f"cannot listen on {listen!r}: {error}") from error
     if isinstance(where, Path):
-        with _unix(where) as bound:
+        with _unix(where, key) as bound:
             yield listen, [bound]
         return
-    sockets = _tcp(listen, *where)
+    sockets = _tcp(listen, *where, key, beside)
     try:
         host, port = sockets[0].getsockname()[:2]
         yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}", sockets
@@ -45,16 +49,28 @@ def listening(listen: str) -> Iterator[tuple[str, Sequence[socket.socket]]]:
             bound.close()
 
 
-def _tcp(listen: str, host: str, port: int) -> list[socket.socket]:
+def _tcp(listen: str, host: str, port: int, key: str, beside: Sequence[socket.socket]) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
-        unknown = f"{host} is not known ({error.strerror}); set node.listen to an address of this host"
+        unknown = f"{host} is not known ({error.strerror}); set {key} to an address of this host"
         raise ListenError(f"cannot listen on {listen}: {unknown}") from error
+    addresses = list(dict.fromkeys((entry[0], entry[4]) for entry in found))
+    if any(_has(held, *address) for held in beside for address in addresses):
+        taken = f"node.listen has port {port} already, and /metrics is answered there, too"
+        raise ListenError(f"cannot listen on {listen}: {taken}; set {key} to another port")
     try:
-        return _bind_all(list(dict.fromkeys((entry[0], entry[4]) for entry in found)), port)
+        return _bind_all(addresses, port)
     except OSError as error:
-        raise ListenError(f"cannot listen on {listen}: {_reason(error, host, port)}") from error
+        raise ListenError(f"cannot listen on {listen}: {_reason(error, host, port, key)}") from error
+
+
+def _has(held: socket.socket, family: int, address: tuple[Any, ...]) -> bool:
+    """Whether a socket that listens keeps others from an address: it is the same, or one is that of all interfaces."""
+    if held.family != family:
+        return False
+    host, port = held.getsockname()[:2]
+    return port == address[1] and (host == address[0] or not _ANY.isdisjoint((host, address[0])))
 
 
 def _bind_all(addresses: Sequence[tuple[int, tuple[Any, ...]]], port: int) -> list[socket.socket]:
@@ -92,19 +108,19 @@ def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
     return bound
 
 
-def _reason(error: OSError, host: str, port: int) -> str:
+def _reason(error: OSError, host: str, port: int, key: str) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return f"port {port} is taken by {_holder(port)}; stop that or set node.listen to another port"
+            return f"port {port} is taken by {_holder(port)}; stop that or set {key} to another port"
         case code if code in _NOT_HERE:
             return f"{host} is no address of this host; `ip address` lists those it has"
         case errno.EACCES | errno.EPERM if port < LOWEST_FREE_PORT:
             return (
                 f"ports below {LOWEST_FREE_PORT} need a privilege; "
-                "set node.listen to a higher port or give the service CAP_NET_BIND_SERVICE"
+                f"set {key} to a higher port or give the service CAP_NET_BIND_SERVICE"
             )
         case _:
-            return f"{error.strerror}; set node.listen to another address"
+            return f"{error.strerror}; set {key} to another address"
 
 
 def _holder(port: int) -> str:
@@ -128,7 +144,7 @@ def _listeners(table: Path, port: int) -> Iterator[str]:
 
 
 @contextmanager
-def _unix(path: Path) -> Iterator[socket.socket]:
+def _unix(path: Path, key: str) -> Iterator[socket.socket]:
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         try:
@@ -137,7 +153,7 @@ def _unix(path: Path) -> Iterator[socket.socket]:
             path.chmod(SOCKET_MODE)
             mine = path.stat()
         except OSError as error:
-            raise ListenError(f"cannot listen on unix:{path}: {_unix_reason(error, path)}") from error
+            raise ListenError(f"cannot listen on unix:{path}: {_unix_reason(error, path, key)}") from error
         try:
             yield bound
         finally:
@@ -167,13 +183,13 @@ def _remove_stale(path: Path) -> None:
     raise OSError(errno.EADDRINUSE, "another program answers on it")
 
 
-def _unix_reason(error: OSError, path: Path) -> str:
+def _unix_reason(error: OSError, path: Path, key: str) -> str:
     match error.errno:
         case errno.ENOENT:
-            return f"the directory {path.parent} is not there; create it or set node.listen to another path"
+            return f"the directory {path.parent} is not there; create it or set {key} to another path"
         case errno.EACCES | errno.EPERM:
-            return f"{path.parent} may not be written; change its permissions or set node.listen to another path"
+            return f"{path.parent} may not be written; change its permissions or set {key} to another path"
         case errno.EADDRINUSE:
-            return "another program answers on it; stop that or set node.listen to another path"
+            return f"another program answers on it; stop that or set {key} to another path"
         case _:
-            return f"{error.strerror or error}; set node.listen to another path"
+            return f"{error.strerror or error}; set {key} to another path"

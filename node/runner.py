@@ -50,6 +50,7 @@ class Runner:
         self._lives: dict[str, Lifecycle] = {}
         self._turns = {one.domain: asyncio.Semaphore(one.at_once) for one in registrations if one.at_once}
         self._dropped = 0
+        self._factor = 1.0
 
     @property
     def collectors(self) -> Mapping[str, Collector[Any]]:
@@ -76,6 +77,12 @@ class Runner:
         """Stop and close everything, within about 2 * STOP_SEC whatever hangs."""
         await self._stop(list(self._lives))
 
+    def pace(self, factor: float) -> None:
+        """Leave `factor` times as much between two runs of every collector as is configured; 1 is as configured."""
+        self._factor = factor
+        for life in self._lives.values():
+            life.pace(factor)
+
     def trigger(self, name: str) -> bool:
         """Run a collector now; False when it is running already. Raises KeyError when there is none of that name."""
         return self._lives[name].trigger()
@@ -97,7 +104,7 @@ class Runner:
         async def commit(reading: Reading[Any]) -> bool:
             return await self._commit(registration, reading)
 
-        return Lifecycle(
+        life = Lifecycle(
             collector,
             commit=commit,
             resume=self._resume,
@@ -105,6 +112,8 @@ class Runner:
             samples=self.samples,
             turn=self._turns.get(registration.domain, nullcontext()),
         )
+        life.pace(self._factor)
+        return life
 
     async def _stop(self, names: Sequence[str]) -> None:
         lives = [self._lives[name] for name in names]

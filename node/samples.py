@@ -1,12 +1,11 @@
 """The latest numbers of the node, in memory: what `/metrics`, alert rules and history read."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from node.collector import Sample
-
-Labels = tuple[tuple[str, str], ...]
+from node.rules.alert import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +16,10 @@ class Stated:
     labels: Labels
     value: float
     at: datetime
+    owner: str = ""
+
+
+Listener = Callable[[Iterable[Stated], datetime], None]
 
 
 class SampleTable:
@@ -27,14 +30,21 @@ class SampleTable:
 
     def __init__(self) -> None:
         self._owners: dict[str, dict[tuple[str, Labels], Stated]] = {}
+        self._listeners: list[Listener] = []
+
+    def listen(self, heard: Listener) -> None:
+        """Have `heard` called with all that an owner states and the time, each time it does; it must be quick."""
+        self._listeners.append(heard)
 
     def replace(self, owner: str, samples: Iterable[Sample], at: datetime) -> None:
         """Put `samples` in the place of all that `owner` stated before. Of two with the same labels the later holds."""
         stated: dict[tuple[str, Labels], Stated] = {}
         for sample in samples:
             labels = tuple(sorted(sample.labels.items()))
-            stated[sample.name, labels] = Stated(sample.name, labels, sample.value, at)
+            stated[sample.name, labels] = Stated(sample.name, labels, sample.value, at, owner)
         self._owners[owner] = stated
+        for heard in self._listeners:
+            heard(stated.values(), at)
 
     def remove(self, owner: str) -> None:
         """Forget all of `owner`; nothing happens when it never stated anything."""

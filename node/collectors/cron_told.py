@@ -152,7 +152,7 @@ def samples(jobs: Sequence[StoredJob], sources: Sequence[CronSource], totals: To
 
 
 def _of_job(job: StoredJob) -> Iterator[Sample]:
-    labels = {"job": str(job.job_id), "source": job.source}
+    labels = {"job": str(job.job_id), "name": headline(job), "source": job.source}
     yield Sample("etlmon_cron_missed", float(job.state == "missed"), labels)
     if job.last_exit_code is not None:
         yield Sample("etlmon_cron_last_exit_code", job.last_exit_code, labels)

@@ -151,10 +151,14 @@ def _trend(points: Sequence[FsPoint]) -> Trend:
 
 
 def _samples(rows: Sequence[Mount], now: datetime) -> Iterator[Sample]:
-    """A number that was not measured now is not stated; only that the mount is down is."""
+    """A number that was not measured now is not stated; only that the mount is down is.
+
+    One that may not be looked at is not down: whoever has the right to it may use it all the same.
+    """
     for mount in rows:
         labels: Mapping[str, str] = {"mount": mount.mount_point}
-        yield Sample("etlmon_fs_up", float(mount.state == "ok"), labels)
+        if mount.state != "denied":
+            yield Sample("etlmon_fs_up", float(mount.state == "ok"), labels)
         if mount.state != "ok" or mount.collected_at != now:
             continue
         yield Sample("etlmon_fs_used_percent", mount.used_percent, labels)

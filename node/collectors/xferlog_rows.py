@@ -24,6 +24,9 @@ TOLD_WITHIN = timedelta(minutes=5)
 RECENT = timedelta(hours=1)
 """What happened longer ago is history: it is stored, and not told as an event."""
 
+_ALWAYS_STATED = ("upload complete", "upload incomplete", "download complete", "download incomplete")
+"""Also while none was seen: a number that begins with the first transfer never grew by it."""
+
 _LONGEST_TRANSFER_SEC = 10**9
 _FAILED: Mapping[LogStatus, tuple[str, Severity]] = {
     "missing": ("xferlog_missing", "warning"),
@@ -108,9 +111,9 @@ def counted(counts: Mapping[str, tuple[int, int]], transfers: Iterable[Transfer]
 
 
 def samples_of(source: XferSource, counts: Mapping[str, tuple[int, int]]) -> Iterator[Sample]:
-    """The numbers of the log. Of what never happened there is none."""
+    """The numbers of the log: transfers from 0 on, other acts from the first one on."""
     sizes: dict[str, int] = {}
-    for key, (number, size) in counts.items():
+    for key, (number, size) in {**dict.fromkeys(_ALWAYS_STATED, (0, 0)), **counts}.items():
         direction, status = key.split(" ")
         yield Sample("etlmon_xferlog_transfers_total", number, {"direction": direction, "status": status})
         if direction in ("upload", "download"):
