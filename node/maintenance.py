@@ -26,7 +26,7 @@ class Maintenance:
         self._clock = clock
         self._every_sec = every_sec
         self._shortening = settings()
-        self._retention = Retention(database, self._shortening.retention, self._shortening.history)
+        self._retention = _retention(database, self._shortening)
         self._failed = 0
 
     async def go_on(self) -> None:
@@ -39,8 +39,8 @@ class Maintenance:
     async def _step(self) -> bool:
         """True when more is left to do. A store that takes no writes is tried again a minute later."""
         now = self._settings()
-        if (now.retention, now.history) != (self._shortening.retention, self._shortening.history):
-            self._retention = Retention(self._database, now.retention, now.history)
+        if _kept(now) != _kept(self._shortening):
+            self._retention = _retention(self._database, now)
         self._shortening = now
         try:
             more = await self._retention.step(self._clock())
@@ -53,3 +53,12 @@ class Maintenance:
             logger.info("old rows are removed again, after %d attempts", self._failed)
             self._failed = 0
         return more
+
+
+def _kept(settings: NodeSettings) -> tuple[object, ...]:
+    """All that says how long something is kept."""
+    return settings.retention, settings.history, settings.alerts.retention
+
+
+def _retention(database: Database, settings: NodeSettings) -> Retention:
+    return Retention(database, settings.retention, settings.history, alerts=settings.alerts.retention)

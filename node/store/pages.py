@@ -1,7 +1,7 @@
 """Pages of tables whose rows are only added, by id."""
 # ruff: noqa: S608 - the names of tables and columns in the SQL are the code's own
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import aiosqlite
 
@@ -17,11 +17,13 @@ async def page(
     *,
     equal: Mapping[str, str | None],
     where: Sequence[tuple[str, object]] = (),
+    without: Collection[str] = (),
 ) -> list[Row]:
     """One page of a table with the column `id`, newest first.
 
     With `after`, the rows that come next after it; they too are given newest first. `equal` maps columns to the values
-    they must have, None being any; `where` are further conditions with their one parameter each.
+    they must have, None being any; `where` are further conditions with their one parameter each. The fields
+    `without` are no columns, and stay at their defaults.
     """
     wanted: list[tuple[str, object]] = [(f'"{name}" = ?', item) for name, item in equal.items() if item is not None]
     wanted += where
@@ -31,6 +33,6 @@ async def page(
         wanted.append(("id > ?", query.after))
     conditions = " AND ".join(condition for condition, _ in wanted) or "1"
     order = "ASC" if query.after is not None and query.before is None else "DESC"
-    sql = f"SELECT {columns(type_)} FROM {table} WHERE {conditions} ORDER BY id {order} LIMIT ?"
+    sql = f"SELECT {columns(type_, without=without)} FROM {table} WHERE {conditions} ORDER BY id {order} LIMIT ?"
     found = await select(db, type_, sql, [*(item for _, item in wanted), query.limit])
     return found if order == "DESC" else found[::-1]

@@ -8,28 +8,37 @@ from datetime import datetime, timedelta
 import aiosqlite
 from msgspec.structs import replace
 
+from etlmon.units import Duration
 from node import settings
 from node.store import fs, paths, processes
 from node.store.database import Database
 from node.store.logs_retention import LogRetention
 from node.store.rows import stamp, value
+from node.store.samples_retention import SampleRetention
 from node.store.series import Series
 
 SERIES = (fs.USAGE, paths.HISTORY, processes.HISTORY)
 
 _BATCH_ROWS = 1000
+ALERTS_KEPT = Duration(30 * 86400)
+"""When nothing else is said."""
+
+_MOST_ALERTS = 100_000
+"""However long they are kept: a number that comes and goes makes many."""
+
 _MINUTE, _HOUR = len("2026-11-21T06:00"), len("2026-11-21T06")
 _FREE_PAGES_KEPT = 256
 """Free pages stay in the file for what comes next, unless there are more than these and than a quarter of the file."""
 
 _VACUUM_PAGES = 256
+"""In one write: some 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Append:
     """A table whose rows go when they are old, with the column `id` and one that holds their time.
 
-    Where `max_rows` counts, ids are numbers that grow.
+    Where `max_rows` counts, ids are numbers that grow. A row without a time stays.
     """
 
     table: str
@@ -55,12 +64,21 @@ class Retention:
 
     Append-only tables lose what is older than `max_age` or beyond the newest `max_rows`; so does each log. Series keep
     every point for `history.raw`, then the last of each minute until `history.minute`, then the last of each hour
-    until `history.hour`.
+    until `history.hour`; of what is recorded of numbers each level goes when its time is over.
     """
 
-    def __init__(self, database: Database, keep: settings.Retention, history: settings.History) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keep: settings.Retention,
+        history: settings.History,
+        *,
+        alerts: Duration = ALERTS_KEPT,
+    ) -> None:
+        """`alerts` is how long what is over of the alerts is kept; 0 for ever."""
         self._database = database
-        self._appends = (
+        past_alerts = settings.Keep(max_age=alerts, max_rows=_MOST_ALERTS)
+        self._appends: tuple[_Append, ...] = (
             _Append("events", keep.events),
             _Append("audit", keep.audit),
             _Append("tail_gaps", keep.events),
@@ -70,8 +88,13 @@ class Retention:
             _Append("dataproc_clusters", replace(keep.dataproc_runs, max_rows=0), at="gone_at"),
             _Append("xferlog_entries", keep.xferlog_entries, at="log_time"),
             _Append("xferlog_unparsed", keep.xferlog_entries),
+            # What is open, waits or is in force has no such time yet, or one that is to come.
+            _Append("alerts", past_alerts, at="resolved_at"),
+            _Append("alert_deliveries", past_alerts, at="ended_at"),
+            _Append("alert_silences", past_alerts, at="ends_at"),
         )
         self._logs = LogRetention(database, keep.log_lines)
+        self._samples = SampleRetention(database, history)
         self._raw = history.raw
         self._minute = max(self._raw, history.minute)
         self._hour = max(self._minute, history.hour)
@@ -85,6 +108,7 @@ class Retention:
             more |= await self._shorten(append, now)
         for series in SERIES:
             more |= await self._thin(series, now)
+        more |= await self._samples.step(now)
         more |= await self._logs.step(now)
         return more or await self._give_back_pages()
 
@@ -148,7 +172,8 @@ async def _surplus(db: aiosqlite.Connection, append: _Append, now: datetime) -> 
     if append.keep.max_rows:
         sql = (
             f"SELECT id FROM {append.table} WHERE id <= "
-            f"(SELECT id FROM {append.table} ORDER BY id DESC LIMIT 1 OFFSET ?) ORDER BY id LIMIT ?"
+            f"(SELECT id FROM {append.table} ORDER BY id DESC LIMIT 1 OFFSET ?) "
+            f"AND {append.at} IS NOT NULL ORDER BY id LIMIT ?"
         )
         return [row[0] for row in await db.execute_fetchall(sql, (append.keep.max_rows, _BATCH_ROWS))]
     return []
@@ -164,5 +189,7 @@ async def _has_surplus_pages(db: aiosqlite.Connection) -> bool:
 
 
 async def _vacuum_some(db: aiosqlite.Connection) -> None:
-    # The pragma frees a page each time its statement is stepped: all its rows have to be fetched.
-    await db.execute_fetchall(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
+    # The pragma frees a page each time its statement is stepped. Its rows have no columns, and sqlite3 takes the first
+    # of those for the end: however many pages it is told, one goes.
+    for _ in range(_VACUUM_PAGES):
+        await db.execute_fetchall("PRAGMA incremental_vacuum(1)")

@@ -93,9 +93,9 @@ async def _insert(
     await db.executemany(sql, [[column(getattr(row, name)) for name in names] for row in rows])
 
 
-def columns(type_: type[msgspec.Struct]) -> str:
-    """The fields of a struct as the column list of a SELECT."""
-    return _quoted(type_.__struct_fields__)
+def columns(type_: type[msgspec.Struct], *, without: Collection[str] = ()) -> str:
+    """The fields of a struct as the column list of a SELECT; those in `without` are no columns."""
+    return _quoted(name for name in type_.__struct_fields__ if name not in without)
 
 
 def _quoted(names: Iterable[str]) -> str:

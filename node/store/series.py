@@ -53,7 +53,7 @@ class Series:
         )
         if span is None:
             return []
-        width = max(step or 1, _width_for(int(span)))
+        width = max(step or 1, width_for(int(span)))
         names = ", ".join(f't AS "{name}"' if name == "at" else f'"{name}"' for name in type_.__struct_fields__)
         # From the newest point back, each time to the last one before the step it lies in: as many look-ups in the
         # primary key as there are points in the answer, however many rows lie between them.
@@ -106,6 +106,7 @@ class Series:
         await db.executemany(f"DELETE FROM {self.table} WHERE {self.key} = ? AND {self.at} = ?", rows)
 
 
-def _width_for(span_sec: int) -> int:
+def width_for(span_sec: int) -> int:
+    """The narrowest of the usual steps with which a time of this length fits into MAX_POINTS; in seconds."""
     needed = span_sec / (MAX_POINTS - 1)
     return next((step for step in _STEPS if step >= needed), round(needed) + 1)

@@ -9,11 +9,13 @@ import pytest
 from etlmon.contract.fs import Mount
 from etlmon.contract.node import Event, EventQuery
 from etlmon.contract.processes import Process
-from node.store import clusters, cron, dataproc, fs, node, processes
-from tests.node.store import estates
+from node.store import alerts_deliveries, clusters, cron, dataproc, fs, node, processes
+from tests.node.store import alert_rows, estates
 from tests.node.store.cluster_rows import cluster, guest, look
 from tests.node.store.log_batches import batch, put
 from tests.node.store.opened import START, fetch, opened
+from tests.node.store.sampling import point
+from tests.node.store.sampling import put as put_samples
 from tests.peers import program, run
 
 TEXT = (Path(__file__).parents[3] / "docs" / "storage.md").read_text(encoding="utf-8")
@@ -77,7 +79,7 @@ def test_every_table_and_column_is_documented(tmp_path: Path) -> None:
 @pytest.mark.peer("sqlite3")
 def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -> None:
     queries = re.findall(r"^SELECT .*;$", TEXT, flags=re.MULTILINE)
-    assert len(queries) == 19
+    assert len(queries) == 22
     path, copy = tmp_path / "etlmon.db", tmp_path / "copy.db"
 
     async def scenario() -> str:
@@ -93,6 +95,10 @@ def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -
             await database.write(lambda db: clusters.record(db, [look(cluster(), guest(101, name="etl-db"))]))
             estate = estates.look("u1", run=estates.run(result="partial", success=1, reason="r2: denied"))
             await database.write(lambda db: dataproc.record(db, [estate]))
+            await put_samples(database, point(0, 62.5, "memory_usage_percent"))
+            await alert_rows.save(database, alert_rows.change())
+            queued = [alert_rows.notice(1)]
+            await database.write(lambda db: alerts_deliveries.enqueue(db, "mail", queued, at=START, send_at=START))
             told = "".join(run(program("sqlite3"), "-readonly", path, query) for query in queries)
             run(program("sqlite3"), path, f".backup {copy}")
             return told + database.node_id
@@ -100,6 +106,9 @@ def test_the_queries_and_the_backup_work_beside_a_running_node(tmp_path: Path) -
     told = asyncio.run(scenario())
     assert "/|93%|ok\n" in told
     assert "2026-11-21T06:00:00.000Z|fs|/|tested|hello\n" in told
+    assert "2026-11-21 06:00:00|62.5|\n" in told
+    assert "backlog|warning|active|/in holds 12017 files|2026-11-21T06:00:00.000Z|\n" in told
+    assert "2026-11-21T06:00:00.000Z|mail|firing|number 1|waiting|0|\n" in told
     assert "app|following|2|2026-11-21T06:00:00.000Z|0\n" in told
     assert "etl_worker|7|RUNNING|72.7||worker.py\n" in told
     assert "2026-11-21T06:00:00.000Z|1|72.7\n" in told

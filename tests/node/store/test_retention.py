@@ -312,6 +312,27 @@ def test_pages_that_became_free_are_given_back(tmp_path: Path) -> None:
     with_database(tmp_path / "etlmon.db", scenario)
 
 
+def test_a_step_gives_back_256_pages_at_a_time(tmp_path: Path) -> None:
+    async def pages(database: Database, pragma: str = "freelist_count") -> int:
+        ((count,),) = await database.read(fetch, f"PRAGMA {pragma}")
+        return int(count)
+
+    async def scenario(database: Database) -> None:
+        await add_events(database, range(30_000))
+        await database.write(lambda db: db.execute_fetchall("DELETE FROM events"))
+        keeper = Keeper(database, keep(), HISTORY)
+        free, total = await pages(database), await pages(database, "page_count")
+        assert free > 3 * 256
+        assert await keeper.step(START)
+        assert await pages(database) == free - 256
+        assert await keeper.step(START)
+        assert await pages(database) == free - 512
+        # The file has pages besides, that say where the others belong, and fewer of them now.
+        assert await pages(database, "page_count") <= total - 512
+
+    with_database(tmp_path / "etlmon.db", scenario)
+
+
 @pytest.mark.timeout(300)
 def test_more_than_a_day_of_readings_leaves_a_small_database_and_a_small_log(tmp_path: Path) -> None:
     """A reading every 15 s, a scan, an event and a step of retention a minute; only the clock is turned."""
