@@ -11,6 +11,8 @@ import re
 from functools import lru_cache
 from typing import Protocol
 
+from node.sources.pattern_size import check_size
+
 LONGEST_PATTERN = 1000
 
 _LITERAL = re.compile(r"(?:[^\\\[\](){}*+?|.^$\n]|\\[^A-Za-z0-9\s])+")
@@ -67,6 +69,7 @@ class _Limited:
         import regex  # here, because few nodes need it
 
         try:
+            check_size(text)
             self._search = regex.compile(text, regex.MULTILINE, cache_pattern=False).search
         except regex.error as error:
             raise PatternError(str(error)) from error

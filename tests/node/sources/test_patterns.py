@@ -63,6 +63,7 @@ def test_the_ends_of_each_line_of_a_record_count_as_ends() -> None:
         ("a(b", "missing )"),
         ("[a", "unterminated character set"),
         ("a\\", "bad escape"),
+        ("(?:(?:a{1000}){1000}){1000}", "it repeats too much"),
         ("x" * (LONGEST_PATTERN + 1), "1001 characters"),
     ],
 )
