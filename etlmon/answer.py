@@ -11,6 +11,7 @@ from etlmon.clean import clean, clean_json
 from etlmon.contract.endpoint import Endpoint
 from etlmon.contract.errors import ErrorBody
 from etlmon.contract.node import API_VERSION, API_VERSION_HEADER, NODE_ID_HEADER
+from etlmon.contract.wire import decode_custom
 
 A = TypeVar("A")
 
@@ -147,7 +148,7 @@ def _decode(address: str, path: str, raw: RawAnswer, type_: type[A], *, keep_lay
     if kind != "application/json":
         raise NodeGarbage(address, f"{path} answered {kind or 'no content type'} instead of JSON (status {raw.status})")
     try:
-        return msgspec.json.decode(clean_json(raw.body, keep_layout=keep_layout), type=type_)
+        return msgspec.json.decode(clean_json(raw.body, keep_layout=keep_layout), type=type_, dec_hook=decode_custom)
     except msgspec.ValidationError as error:
         raise NodeGarbage(address, f"{path} answered in another shape than agreed: {clean(str(error))}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

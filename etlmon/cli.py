@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from etlmon import __version__, cli_clusters, cli_dataproc
+from etlmon import __version__, cli_alerts, cli_clusters, cli_dataproc
 from etlmon.cli_files import NODE_FILE, existing, ui_file
 from etlmon.cli_parts import FAILED, USAGE, address, command, config_option, examples, group, nodes_option, say, usage
 
@@ -86,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     status.add_argument("urls", metavar="URL", nargs="*", type=address, help="a node, for example http://host:8080")
 
     _logs_command(commands)
+    cli_alerts.add_commands(commands, _alert, past=_moment, ahead=_coming)
     cli_clusters.add_commands(commands, _clusters)
     cli_dataproc.add_commands(commands, _dataproc)
 
@@ -127,6 +128,17 @@ def _moment(text: str) -> "datetime":
 
     try:
         return parse_moment(text, datetime.now(UTC))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _coming(text: str) -> "datetime":
+    from datetime import UTC, datetime
+
+    from ui.moments import parse_ahead
+
+    try:
+        return parse_ahead(text, datetime.now(UTC))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -239,6 +251,15 @@ def _logs(arguments: argparse.Namespace) -> int:
     if nodes is None:
         return USAGE
     from ui.log_lines import run
+
+    return run(arguments, nodes)
+
+
+def _alert(arguments: argparse.Namespace) -> int:
+    nodes = _nodes(arguments.node, arguments.config)
+    if nodes is None:
+        return USAGE
+    from ui.alert_command import run
 
     return run(arguments, nodes)
 

@@ -44,6 +44,45 @@ Without -c and --node it asks the nodes of ~/.config/etlmon/ui.yaml when there
 is one, else http://localhost:8080. Lines of several logs come in the order of
 their times, each behind the name of its log. What may be missing is said on
 standard error (-- gap: ...).""",
+    "alert list": """
+  etlmon alert list                         what is wrong on the nodes of ui.yaml
+  etlmon alert list --history --node http://10.0.0.11:8080
+  etlmon alert list --json | jq '.[] | select(.severity == "critical")'
+
+Without -c and --node it asks the nodes of ~/.config/etlmon/ui.yaml when there
+is one, else http://localhost:8080.""",
+    "alert ack": """
+  etlmon alert ack 17 --comment "restarting the loader"
+
+Nobody is told of it again until it is over; that it is over is told.""",
+    "alert silence": """
+  etlmon alert silence                      which silences there are
+  etlmon alert silence --for 2h --reason "moving the loader" --rule backlog
+  etlmon alert silence --for 1h --from 22:00 --reason "new disks" \\
+      --label 'device=~sd.*'
+  etlmon alert silence --for 30m --reason "the hall is moved" --all
+  etlmon alert silence --end 3
+
+A label may be NAME=VALUE, NAME=!VALUE, NAME=~EXPRESSION or NAME=!~EXPRESSION.
+What is silenced stays visible, and is told when the silence ends before it.""",
+    "alert backtest": """
+  etlmon alert backtest disk_nearly_full --since 7d
+  etlmon alert backtest backlog --file new-rules.yaml --since 2026-11-01
+
+Nothing is sent and nothing is changed.""",
+    "alert test": """
+  etlmon alert test ops-mail
+
+Exit code 1: it did not arrive.""",
+    "alert rules": """
+  etlmon alert rules
+  etlmon alert rules --json | jq -r '.[] | select(.state == "no_data").rule.name'""",
+    "alert channels": """
+  etlmon alert channels
+  etlmon alert channels --json | jq '.[] | select(.failed > 0)'""",
+    "alert deliveries": """
+  etlmon alert deliveries --state failed    what nobody was told
+  etlmon alert deliveries --channel ops-mail --node http://10.0.0.11:8080""",
     "clusters list": """
   etlmon clusters list                      on every node of ui.yaml
   etlmon clusters list --json | jq '.[] | select(.status != "healthy")'

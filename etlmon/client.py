@@ -31,6 +31,7 @@ from etlmon.clean import clean
 from etlmon.contract.endpoint import Endpoint
 from etlmon.contract.errors import ErrorBody
 from etlmon.contract.node import NODE_ID_HEADER
+from etlmon.contract.wire import encode_custom
 from etlmon.stream import SILENCE_SEC, Connected, EventParser, Moved, ServerEvent
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class NodeClient:
         content = None
         if endpoint.body is not None:
             headers["Content-Type"] = "application/json"
-            content = msgspec.json.encode(body if body is not None else endpoint.body())
+            content = msgspec.json.encode(body if body is not None else endpoint.body(), enc_hook=encode_custom)
         raw = await self._exchange(
             target,
             endpoint.method,

@@ -36,6 +36,15 @@ refresh:
   disk: 2s
   process: 2s
   cron: 5s
+  host: 2s
+alerts:
+  evaluation_interval: 5s
+  rules:
+    - name: rejected_files
+      metric: etlmon_path_file_count
+      labels: {{path: {root}/etl/rejected}}
+      condition: "> 0"
+      summary: "{{{{ value }}}} files were rejected"
 cron:
   system_crontab: {root}/etl/cron/crontab
   cron_d: {root}/etl/cron/cron.d

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 import msgspec
 
 from etlmon.units import Duration
+from node.checks_channels import channel_problems, http_problem
+from node.rules.rule_set import check_rules
 from node.settings import Cron, NodeSettings, ProcessWatch, WatchedLog, Xferlog, listen_address
+from node.settings_alerts import Alerts
 from node.settings_clusters import Clusters, StaticCluster
 from node.settings_dataproc import Dataproc, DataprocAccount
 from node.sources.patterns import PatternError, compile_pattern
@@ -59,6 +62,9 @@ def check(settings: NodeSettings) -> Iterator[tuple[str, str]]:
     yield from _cron(settings.cron)
     yield from _clusters(settings.clusters)
     yield from _dataproc(settings.dataproc)
+    yield from _host(settings)
+    yield from check_rules(settings)
+    yield from _alerts(settings.alerts)
 
 
 def _process_watch(watch: ProcessWatch) -> Iterator[tuple[str, str]]:
@@ -197,6 +203,32 @@ def _xferlog(xferlog: Xferlog) -> Iterator[tuple[str, str]]:
         yield "timezone", f'"{xferlog.timezone}": {error}'
 
 
+def _host(settings: NodeSettings) -> Iterator[tuple[str, str]]:
+    listen = settings.host.metrics_listen
+    if listen is not None:
+        try:
+            where = listen_address(listen)
+        except ValueError as error:
+            yield "host.metrics_listen", f'"{listen}" is no address to listen at: {error}'
+        else:
+            if listen == settings.node.listen and not (isinstance(where, tuple) and where[1] == 0):
+                yield "host.metrics_listen", f"{listen} is node.listen already, where /metrics is answered too"
+    for index, pattern in enumerate(settings.host.exclude_interfaces):
+        if not pattern:
+            yield f"host.exclude_interfaces[{index}]", "is empty; no interface has that name"
+
+
+def _alerts(alerts: Alerts) -> Iterator[tuple[str, str]]:
+    yield from _doubles("alerts.channels", "name", [channel.name for channel in alerts.channels])
+    for index, channel in enumerate(alerts.channels):
+        for key, reason in channel_problems(channel):
+            yield f"alerts.channels[{index}].{key}", reason
+    if alerts.retries.initial > alerts.retries.max:
+        yield "alerts.retries.initial", f"is above alerts.retries.max ({alerts.retries.max}); it must not be"
+    if alerts.heartbeat.url is not None and (trouble := http_problem(alerts.heartbeat.url)):
+        yield "alerts.heartbeat.url", trouble
+
+
 def _short_intervals(settings: NodeSettings) -> Iterator[tuple[str, str]]:
     given = {f"refresh.{key}": value for key, value in msgspec.structs.asdict(settings.refresh).items()}
     given["fs.probe_timeout"] = settings.fs.probe_timeout
@@ -205,6 +237,12 @@ def _short_intervals(settings: NodeSettings) -> Iterator[tuple[str, str]]:
         f"dataproc.timeouts.{key}": value for key, value in msgspec.structs.asdict(settings.dataproc.timeouts).items()
     }
     given["xferlog.reconcile_interval"] = settings.xferlog.reconcile_interval
+    given["host.limits.check_interval"] = settings.host.limits.check_interval
+    alerts = settings.alerts
+    given["alerts.evaluation_interval"] = alerts.evaluation_interval
+    given["alerts.heartbeat.interval"] = alerts.heartbeat.interval
+    given["alerts.retries.initial"] = alerts.retries.initial
+    given |= {f"alerts.channels[{index}].timeout": one.timeout for index, one in enumerate(alerts.channels)}
     for index, watched in enumerate(settings.paths):
         given[f"paths[{index}].timeout"] = watched.timeout
         if watched.scan_interval is not None:

@@ -6,24 +6,31 @@ import gc
 import logging
 import os
 import resource
+import signal
 import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 
 from aiohttp import web
 
+from etlmon import __version__
 from etlmon.home import home
 from node import signals
-from node.api.app import build_app
+from node.alerts import courier
+from node.api.app import build_app, build_metrics_app
 from node.api.context import ApiContext
 from node.api.server import ApiRunner
 from node.clock import utc_now
+from node.collector import Sample
 from node.collectors import COLLECTORS
+from node.history import Recorder
+from node.limits import LimitExceeded, SelfWatch
 from node.listen import ListenError, listening
 from node.maintenance import Maintenance
+from node.metrics import BUILD, METRICS
 from node.notify import Notifier
 from node.reload import Load, Reloader
 from node.runner import Runner
@@ -36,11 +43,11 @@ MOST_FILES = 65536
 """Descriptors that the node allows itself, as far as the system does."""
 
 LET_GO_SEC = 0.3
-"""How long a cancelled task of the daemon's own may hold up a stop."""
+"""How long a cancelled task of the daemon's own may hold up a stop, beside a message on its way."""
 
 
 def main(settings: NodeSettings, *, reload: Load | None = None) -> int:
-    """Be a node until a signal says stop: 0 after a clean stop, 1 when the node could not start.
+    """Be a node until a signal says stop: 0 after a clean stop, 1 when it could not start or exceeded its own limits.
 
     A collector that does not let go, or a thread that hangs, is left behind: the process then ends without it.
     """
@@ -54,6 +61,8 @@ def main(settings: NodeSettings, *, reload: Load | None = None) -> int:
         sys.stderr.write(f"etlmon node: {error}\n")
         if settings.logging.file:
             logger.error("the node does not start: %s", error)  # noqa: TRY400
+    except LimitExceeded:
+        code = 1
     if not _all_ended(loop):
         logging.shutdown()
         os._exit(code)
@@ -81,16 +90,19 @@ async def run(
 
     `ready` is called with the address (`http://127.0.0.1:8080`, `unix:/path`) once the node answers there. With `stop`
     the caller says when to end; without it the signals do: SIGINT and SIGTERM stop, SIGHUP reads the configuration
-    again through `reload`. Raises ListenError and StoreError when the node cannot start; what was started is stopped.
+    again through `reload`. Raises ListenError and StoreError when the node cannot start, LimitExceeded when it stopped
+    itself; what was started is stopped.
     """
     ended, hangup, notifier = stop or asyncio.Event(), asyncio.Event(), Notifier()
     async with AsyncExitStack() as parts:
         parts.enter_context(nullcontext() if stop else signals.handled(ended, hangup))
         address, sockets = parts.enter_context(listening(settings.node.listen))
+        metrics = parts.enter_context(_listening_for_metrics(settings, sockets))
         database = await Database.open(_db_path(settings), clock=utc_now)
         parts.push_async_callback(database.close)
         runner = Runner(database, COLLECTORS, clock=utc_now)
         parts.push_async_callback(runner.stop)
+        recorder = Recorder(database, runner.samples, METRICS.values(), utc_now)
         context = ApiContext(
             database=database,
             runner=runner,
@@ -100,23 +112,42 @@ async def run(
             hostname=socket.gethostname(),
             boot_id=_boot_id(),
             reload=lambda: reloader.reload(),
+            parts_problems=(lambda: recorder.problems, lambda: limits.problems),
+            own_use=lambda: limits.use,
         )
+        limits = SelfWatch(runner, database, lambda: context.settings, utc_now, stop=ended.set if stop else _terminate)
         reloader = Reloader(context, reload, notifier)
         await runner.start(settings)
-        await parts.enter_async_context(_serving(context, sockets))
-        await parts.enter_async_context(_background(Maintenance(database, lambda: context.settings, utc_now).go_on()))
-        await parts.enter_async_context(_background(_reload_at(hangup, reloader)))
-        await parts.enter_async_context(_background(notifier.keep_alive()))
+        runner.samples.replace("build", [Sample(BUILD.name, 1, {"version": __version__})], context.started_at)
+        await parts.enter_async_context(_answering(context, sockets, metrics))
+        tidying = Maintenance(database, lambda: context.settings, utc_now)
+        works = (part.go_on() for part in (recorder, tidying, limits, context.deliverer, context.alerts))
+        await parts.enter_async_context(_background(_reload_at(hangup, reloader), notifier.keep_alive(), *works))
         parts.callback(notifier.stopping)
-        # What was made so far stays; the collector of garbage need not look at it again.
-        gc.collect()
-        gc.freeze()
-        logger.info("node %s listening on %s", context.node_name, address)
-        notifier.ready(f"listening on {address}")
-        if ready is not None:
-            ready(address)
+        _announce(context, address, notifier, ready)
         await ended.wait()
     logger.info("node %s stopped", context.node_name)
+    if limits.exceeded is not None:
+        raise LimitExceeded(limits.exceeded)
+
+
+def _announce(context: ApiContext, address: str, notifier: Notifier, ready: Callable[[str], None] | None) -> None:
+    _keep_what_was_made()
+    logger.info("node %s listening on %s", context.node_name, address)
+    notifier.ready(f"listening on {address}")
+    if ready is not None:
+        ready(address)
+
+
+def _keep_what_was_made() -> None:
+    """What was made so far stays; the collector of garbage need not look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def _terminate() -> None:
+    """As somebody else would: what hangs then does not hold up the end."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _db_path(settings: NodeSettings) -> Path:
@@ -139,9 +170,31 @@ def _boot_id() -> str:
         return ""
 
 
+def _listening_for_metrics(
+    settings: NodeSettings, beside: Sequence[socket.socket]
+) -> AbstractContextManager[tuple[str, Sequence[socket.socket]]]:
+    """No sockets without host.metrics_listen; `beside` are those of node.listen. Raises ListenError."""
+    listen = settings.host.metrics_listen
+    return listening(listen, key="host.metrics_listen", beside=beside) if listen else nullcontext(("", ()))
+
+
 @asynccontextmanager
-async def _serving(context: ApiContext, sockets: Sequence[socket.socket]) -> AsyncIterator[None]:
-    server = ApiRunner(build_app(context))
+async def _answering(
+    context: ApiContext, sockets: Sequence[socket.socket], metrics: tuple[str, Sequence[socket.socket]]
+) -> AsyncIterator[None]:
+    """The API, and where it is configured the listener that serves metrics alone: its address and its sockets."""
+    metrics_address, metrics_sockets = metrics
+    async with AsyncExitStack() as servers:
+        await servers.enter_async_context(_serving(build_app(context), sockets))
+        if metrics_sockets:
+            await servers.enter_async_context(_serving(build_metrics_app(context), metrics_sockets))
+            logger.info("metrics alone are served on %s", metrics_address)
+        yield
+
+
+@asynccontextmanager
+async def _serving(app: web.Application, sockets: Sequence[socket.socket]) -> AsyncIterator[None]:
+    server = ApiRunner(app)
     await server.setup()
     try:
         for bound in sockets:
@@ -152,14 +205,16 @@ async def _serving(context: ApiContext, sockets: Sequence[socket.socket]) -> Asy
 
 
 @asynccontextmanager
-async def _background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    task.add_done_callback(_report)
+async def _background(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    tasks = {asyncio.create_task(work) for work in works}
+    for task in tasks:
+        task.add_done_callback(_report)
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait({task}, timeout=LET_GO_SEC)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=courier.LET_GO_SEC + LET_GO_SEC)
 
 
 def _report(task: "asyncio.Task[None]") -> None:

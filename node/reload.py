@@ -10,6 +10,7 @@ from etlmon.contract.node import Reloaded
 from node.api.context import ApiContext
 from node.notify import Notifier
 from node.settings import NodeSettings
+from node.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Reloader:
             # In a thread: the file may lie on a file system that does not answer.
             settings = await asyncio.to_thread(self._load)
             await self._apply(settings)
-        except (ConfigError, ValueError, OSError, logs.LogFileError) as error:
+        except (ConfigError, StoreError, ValueError, OSError, logs.LogFileError) as error:
             return self._refused(str(error).splitlines())
         self._context.problems = ()
         waiting = list(_needs_restart(self._started_with, settings))
@@ -60,6 +61,7 @@ class Reloader:
 
     async def _apply(self, settings: NodeSettings) -> None:
         before = self._context.settings
+        rules = await self._context.alerts.read(settings)
         if settings.logging != before.logging:
             _set_up_logs(settings)
         try:
@@ -68,6 +70,7 @@ class Reloader:
             _set_up_logs(before)
             raise
         self._context.settings = settings
+        await self._context.alerts.use(rules)
 
     def _refused(self, reasons: list[str]) -> Reloaded:
         self._context.problems = [f"the configuration was refused, the old one stays in force: {reasons[0]}"]
@@ -85,3 +88,5 @@ def _needs_restart(before: NodeSettings, now: NodeSettings) -> Iterator[str]:
         yield "node.listen"
     if before.node.db_path != now.node.db_path:
         yield "node.db_path"
+    if before.host.metrics_listen != now.host.metrics_listen:
+        yield "host.metrics_listen"

@@ -69,14 +69,14 @@ class Shape:
             elif not tree.is_null(entry.value) or _takes_null(known[key]):
                 read[key] = self.read(entry.value, known[key].type, below, known[key].default)
                 self._note_pending(entry, below)
-        valid = {key: inner for key, inner in read.items() if inner is not INVALID}
+        valid = {known[key].name: inner for key, inner in read.items() if inner is not INVALID}
         if isinstance(base, msgspec.Struct):
             return msgspec.structs.replace(base, **valid)
-        required = [field.encode_name for field in type_.fields if field.required]
-        for key in required:
-            if key not in read:
-                self._find(value.place, tree.join(path, key), "is missing here and has no default")
-        return type_.cls(**valid) if valid.keys() >= set(required) else INVALID
+        required = [field for field in type_.fields if field.required]
+        for field in required:
+            if field.encode_name not in read:
+                self._find(value.place, tree.join(path, field.encode_name), "is missing here and has no default")
+        return type_.cls(**valid) if valid.keys() >= {field.name for field in required} else INVALID
 
     def _items(self, value: tree.Tree, type_: inspect.Type, item: inspect.Type, path: str) -> Any:
         if not isinstance(value, tree.Sequence):

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from etlmon.contract.endpoint import Endpoint
 from etlmon.contract.errors import Forbidden
+from etlmon.contract.metrics import METRICS
 from etlmon.contract.node import API_VERSION, API_VERSION_HEADER, NODE_ID_HEADER
-from node.api import docs
+from node.api import docs, metrics
+from node.api.aliases import ALIASES
 from node.api.auth import identify, peer_of
 from node.api.context import ApiContext
 from node.api.encoding import Answers, Encoded, encode, respond
@@ -19,6 +20,7 @@ from node.api.hosts import is_allowed
 from node.api.query import BODY_LIMIT, read_body, read_query
 from node.api.request import Nothing, Request, Route
 from node.api.routes import ROUTES
+from node.commands.act import Caller
 
 QUERY_SEC = 10.0
 _BRACES = re.compile(r"\{(\w+)\}")
@@ -30,12 +32,21 @@ def build_app(context: ApiContext) -> web.Application:
     app.on_response_prepare.append(_stamp(context))
     answers = Answers(lambda: context.database.generation)
     app.on_shutdown.append(_end_streams(context))
-    for route in ROUTES:
+    for route in (*ROUTES, *ALIASES):
         path = _pattern(route.endpoint.path)
         app.router.add_route(route.endpoint.method, path, _serve(context, route, answers))
         if not route.endpoint.is_command:
             app.router.add_route("HEAD", path, _serve(context, route, answers))
     docs.add_routes(app.router)
+    return app
+
+
+def build_metrics_app(context: ApiContext) -> web.Application:
+    """The application of a listener that serves the node's numbers and nothing else."""
+    app = web.Application(middlewares=[_edge(context)], client_max_size=BODY_LIMIT)
+    app.on_response_prepare.append(_stamp(context))
+    app.router.add_get(METRICS.path, _serve(context, Route(METRICS, metrics.text), Answers(lambda: 0)))
+    app.router.add_get("/", metrics.page)
     return app
 
 
@@ -47,7 +58,7 @@ def _pattern(path: str) -> str:
     fits = re.compile(_BRACES.sub("[^/]+", path))
     words = {
         route.endpoint.path.rpartition("/")[2]
-        for route in ROUTES
+        for route in (*ROUTES, *ALIASES)
         if "{" not in route.endpoint.path and fits.fullmatch(route.endpoint.path)
     }
     others = f"(?!(?:{'|'.join(sorted(words))})$)" if words else ""
@@ -114,11 +125,13 @@ def _serve(context: ApiContext, route: Route, answers: Answers) -> Serve:
     endpoint = route.endpoint
 
     async def query(request: web.Request) -> web.StreamResponse:
+        caller = _caller(context, request)
+
         async def make() -> Encoded:
-            return await _answer(context, route, request)
+            return await _answer(context, route, request, caller)
 
         if route.stream is not None and request.query.get("follow") == "true":
-            return await route.stream(await _asked(context, route, request), request)
+            return await route.stream(await _asked(context, route, request, caller), request)
         answer = answers.given(request.path_qs) if route.cached else None
         if answer is None:
             async with asyncio.timeout(QUERY_SEC):
@@ -126,29 +139,34 @@ def _serve(context: ApiContext, route: Route, answers: Answers) -> Serve:
         return respond(request, answer, kept=True)
 
     async def command(request: web.Request) -> web.StreamResponse:
-        return respond(request, await _answer(context, route, request), kept=False)
+        return respond(request, await _answer(context, route, request, _caller(context, request)), kept=False)
 
     return command if endpoint.is_command else query
 
 
-async def _asked(context: ApiContext, route: Route, request: web.Request) -> Request[object]:
+def _caller(context: ApiContext, request: web.Request) -> Caller:
+    return identify(request, peer_of(request), context.settings.security, node_id=context.database.node_id)
+
+
+async def _asked(context: ApiContext, route: Route, request: web.Request, caller: Caller) -> Request[object]:
     return Request(
         context=context,
-        caller=identify(request, peer_of(request), context.settings.security, node_id=context.database.node_id),
-        params=await _params(route.endpoint, request),
+        caller=caller,
+        params=await _params(route, request),
         path=request.rel_url.raw_path,
         status=route.endpoint.status,
         path_params=dict(request.match_info),
     )
 
 
-async def _answer(context: ApiContext, route: Route, request: web.Request) -> Encoded:
-    asked = await _asked(context, route, request)
+async def _answer(context: ApiContext, route: Route, request: web.Request, caller: Caller) -> Encoded:
+    asked = await _asked(context, route, request, caller)
     value = await route.handler(asked)
     return Encoded(encode(value), asked.status, asked.headers)
 
 
-async def _params(endpoint: Endpoint[object], request: web.Request) -> object:
+async def _params(route: Route, request: web.Request) -> object:
+    endpoint = route.endpoint
     if endpoint.is_command:
-        return await read_body(request, endpoint.body or Nothing)
+        return await read_body(request, endpoint.body or Nothing, route.respell)
     return read_query(request, endpoint.query or Nothing)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from etlmon.contract.wire import encode_custom
 from node.store.rows import storable
 
 GZIP_ABOVE = 1024
@@ -21,7 +22,7 @@ _NEVER = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 KEPT_ANSWERS = 256
 KEPT_BYTES = 4 * 2**20
 
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(enc_hook=encode_custom)
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ def encode(value: object) -> bytes:
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
-        return _encoder.encode(_unicode(msgspec.to_builtins(value)))
+        return _encoder.encode(_unicode(msgspec.to_builtins(value, enc_hook=encode_custom)))
 
 
 def _unicode(value: Any) -> Any:

@@ -14,7 +14,7 @@ from etlmon.contract.node import (
 from node.api.request import Nothing, Request, cut_page, one_more
 from node.store import node as store
 
-FEATURES = ["clusters", "cron", "dataproc", "fs", "logs", "paths", "processes", "xferlog"]
+FEATURES = ["alerts", "clusters", "cron", "dataproc", "fs", "host", "logs", "paths", "processes", "xferlog"]
 
 
 async def health(request: Request[Nothing]) -> Health:

@@ -12,6 +12,7 @@ import etlmon
 from etlmon.contract.endpoint import Endpoint
 from etlmon.contract.errors import CODES, ErrorBody
 from etlmon.contract.node import API_VERSION, API_VERSION_HEADER, NODE_ID_HEADER
+from etlmon.contract.wire import encode_custom, schema_of_custom
 from node.api.encoding import encode
 from node.api.request import Nothing, Request, Route
 
@@ -42,7 +43,9 @@ def document(routes: Iterable[Route]) -> Json:
     """The whole description of these routes."""
     routes = tuple(routes)
     types = [type_ for route in routes for type_ in (route.endpoint.answer, route.endpoint.body) if type_ is not None]
-    schemas, components = msgspec.json.schema_components([*types, ErrorBody], ref_template=_REF)
+    schemas, components = msgspec.json.schema_components(
+        [*types, ErrorBody], ref_template=_REF, schema_hook=schema_of_custom
+    )
     schema_of = {str(type_): schema for type_, schema in zip(types, schemas, strict=False)}
     paths: dict[str, Json] = {}
     for route in routes:
@@ -149,8 +152,8 @@ def _responses(endpoint: Endpoint[Any], schema_of: Mapping[str, Json]) -> Json:
         },
     }
     if endpoint.status != HTTPStatus.NO_CONTENT:
-        schema, example = schema_of[str(endpoint.answer)], msgspec.to_builtins(endpoint.example)
-        success["content"] = {JSON: {"schema": schema, "example": example}}
+        schema, example = schema_of[str(endpoint.answer)], msgspec.to_builtins(endpoint.example, enc_hook=encode_custom)
+        success["content"] = {endpoint.media_type: {"schema": schema, "example": example}}
     responses: Json = {str(endpoint.status): success}
     if reading:
         responses["304"] = {"description": "Not modified", "headers": _shared(NODE_ID_HEADER, "ETag")}

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from etlmon.contract.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
+from etlmon.contract.wire import decode_custom
 
 BODY_LIMIT = 2**20
 BODY_SEC = 10.0
@@ -73,16 +75,20 @@ def _utc(moment: datetime) -> datetime:
         return EARLIEST if moment.year == 1 else LATEST
 
 
-def window(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
-    """From when to when a history is asked for: up to now and a day long, as far as nothing else is said."""
+def window(
+    since: datetime | None, until: datetime | None, now: datetime, length: timedelta = DAY
+) -> tuple[datetime, datetime]:
+    """From when to when a history is asked for: up to now and so long, as far as nothing else is said."""
     end = until or now
     if since is None:
-        since = end - DAY if end > EARLIEST + DAY else end
+        since = end - length if end > EARLIEST + length else end
     return since, end
 
 
-async def read_body(request: web.BaseRequest, type_: type[msgspec.Struct]) -> msgspec.Struct:
-    """The body as the struct; no body at all stands for an empty object.
+async def read_body(
+    request: web.BaseRequest, type_: type[msgspec.Struct], respell: Callable[[Any], Any] | None = None
+) -> msgspec.Struct:
+    """The body as the struct; no body at all stands for an empty object. `respell` is given what JSON says first.
 
     Raises UnsupportedMediaType, PayloadTooLarge and BadRequest (no JSON, wrong shape, slower than BODY_SEC).
     """
@@ -98,17 +104,19 @@ async def read_body(request: web.BaseRequest, type_: type[msgspec.Struct]) -> ms
     except web.RequestPayloadError as error:
         raise BadRequest("the body broke off before its end, or its encoding is damaged", field="body") from error
     if not raw:
-        return _decode(b"{}", type_)
+        return _decode(b"{}", type_, respell)
     if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
         raise UnsupportedMediaType(
             "a body is taken as JSON in UTF-8 only; send it with the header Content-Type: application/json"
         )
-    return _decode(raw, type_)
+    return _decode(raw, type_, respell)
 
 
-def _decode(raw: bytes, type_: type[msgspec.Struct]) -> msgspec.Struct:
+def _decode(raw: bytes, type_: type[msgspec.Struct], respell: Callable[[Any], Any] | None) -> msgspec.Struct:
     try:
-        return msgspec.json.decode(raw, type=type_)
+        if respell is not None:
+            return msgspec.convert(respell(msgspec.json.decode(raw)), type_, dec_hook=decode_custom)
+        return msgspec.json.decode(raw, type=type_, dec_hook=decode_custom)
     except msgspec.ValidationError as error:
         raise _bad("field", error) from error
     except UnicodeDecodeError as error:

@@ -55,13 +55,15 @@ class Route:
 
     With `cached` an answer is given again until the database commits something new: for what is read from the store
     alone, and is the same for every caller. `stream` answers instead when the query says `follow`: with events, for as
-    long as the client listens.
+    long as the client listens. `respell` brings a body that is written in another way to that of the endpoint, and
+    raises BadRequest when it cannot.
     """
 
     endpoint: Endpoint[Any]
     handler: Handler
     cached: bool = False
     stream: Stream | None = None
+    respell: Callable[[Any], Any] | None = None
 
 
 def state_page(request: Request[Page], total: int) -> None:

@@ -122,11 +122,11 @@ def test_wrong_usage_exits_with_2_and_no_traceback(arguments: str, etlmon: Run) 
 
 
 def test_a_good_configuration_is_fine(etlmon: Run, tmp_path: Path) -> None:
-    file = write(tmp_path / "node.yaml", "node: {listen: 127.0.0.1:1}\nalerts: {enabled: true}\n")
+    file = write(tmp_path / "node.yaml", "node: {listen: 127.0.0.1:1}\nloadtests: {enabled: true}\n")
     for arguments in (["config", "check", file], ["node", "--check", "-c", file]):
         done = etlmon(*arguments)
         assert (done.returncode, done.stdout) == (0, f"{file}: fine as a node configuration\n")
-        assert done.stderr == f"warning: {file}:2: alerts: has no effect in this version\n"
+        assert done.stderr == f"warning: {file}:2: loadtests: has no effect in this version\n"
 
 
 def test_a_bad_configuration_exits_with_2_and_names_every_problem(etlmon: Run, tmp_path: Path) -> None:
@@ -329,11 +329,11 @@ def test_a_node_runs_reads_its_file_again_and_stops(
 ) -> None:
     log = tmp_path / "node.log"
     text = f"node: {{listen: 127.0.0.1:0, db_path: {tmp_path}/n.db, node_name: etl-5}}\n"
-    file = write(tmp_path / "node.yaml", text + "alerts: {enabled: true}\n")
+    file = write(tmp_path / "node.yaml", text + "loadtests: {enabled: true}\n")
     node = running(file, "--read-only")
     try:
         address = wait_for(log, r"listening on (http://\S+)")
-        wait_for(log, r"(WARNING etlmon\.config: .*node\.yaml:2: alerts: has no effect in this version)")
+        wait_for(log, r"(WARNING etlmon\.config: .*node\.yaml:2: loadtests: has no effect in this version)")
         document = json.loads(etlmon("status", "--json", address).stdout)["nodes"][0]
         assert (document["name"], document["error"]) == ("etl-5", None)
         assert document["node"]["read_only"] is True

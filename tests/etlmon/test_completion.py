@@ -15,7 +15,7 @@ from etlmon.cli import build_parser
 from etlmon.completion import Command, describe, script
 
 CASES: list[tuple[str, set[str]]] = [
-    ("", {"node", "ui", "demo", "status", "logs", "clusters", "dataproc", "config", "completion"}),
+    ("", {"node", "ui", "demo", "status", "logs", "alert", "clusters", "dataproc", "config", "completion"}),
     ("co", {"config", "completion"}),
     ("config ", {"check"}),
     ("config check --kind ", {"node", "ui"}),

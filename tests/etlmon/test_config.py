@@ -73,15 +73,17 @@ def test_a_small_ui_configuration_loads() -> None:
 
 
 def test_a_configuration_with_every_section_loads_and_its_reserved_parts_are_named() -> None:
-    loaded = load(DATA / "node-every-section.yaml", NodeSettings, env={}, pending=PENDING, check=checks.check)
+    env = {"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x"}
+    loaded = load(DATA / "node-every-section.yaml", NodeSettings, env=env, pending=PENDING, check=checks.check)
     assert loaded.settings.fs.expect[0].source == "nas:/export"
     assert loaded.settings.retention.audit.max_age == Duration(365 * 86_400)
     # Secrets of parts that nothing reads are not even looked up.
     assert loaded.settings.security.tokens[0]["token"].startswith("${ETLMON_")
-    not_given = {"clusters", "dataproc", "loadtests"}
-    assert {warning.key_path for warning in loaded.warnings} == set(PENDING) - not_given
+    assert loaded.settings.alerts.channels[0].url == env["SLACK_WEBHOOK_URL"]
+    assert loaded.settings.alerts.channels[1].sender == "etlmon@example.com"
+    assert {warning.key_path for warning in loaded.warnings} == set(PENDING) - {"loadtests"}
     said = {warning.key_path: warning.message for warning in loaded.warnings}
-    assert said["alerts"] == "has no effect in this version"
+    assert said["arrivals"] == "has no effect in this version"
     assert said["security.tokens"] == "has no effect in this version: it does NOT protect this node"
     assert said["security.tls"] == said["security.tokens"]
 
@@ -231,16 +233,16 @@ def test_a_group_keeps_the_defaults_of_what_it_does_not_name(tmp_path: Path) -> 
 
 def test_a_reserved_section_warns_only_when_it_says_something(tmp_path: Path) -> None:
     file = tmp_path / "node.yaml"
-    file.write_text("logs: []\ncron:\nkill: {}\nalerts: {enabled: false}\n", encoding="utf-8")
+    file.write_text("logs: []\ncron:\nkill: {}\nloadtests: {enabled: false}\n", encoding="utf-8")
     loaded = load(file, NodeSettings, env={}, pending=PENDING)
-    assert [str(warning) for warning in loaded.warnings] == [f"{file}:4: alerts: has no effect in this version"]
-    assert loaded.settings.alerts == {"enabled": False}
+    assert [str(warning) for warning in loaded.warnings] == [f"{file}:4: loadtests: has no effect in this version"]
+    assert loaded.settings.loadtests == {"enabled": False}
 
 
 def test_values_nobody_reads_keep_their_kind(tmp_path: Path) -> None:
     file = tmp_path / "node.yaml"
-    file.write_text("host: {a: 1, b: 1.5, c: yes, d: null, e: '1', f: [x, {y: 2}], g: 5m}\n", encoding="utf-8")
-    assert load(file, NodeSettings, env={}).settings.host == {
+    file.write_text("loadtests: {a: 1, b: 1.5, c: yes, d: null, e: '1', f: [x, {y: 2}], g: 5m}\n", encoding="utf-8")
+    assert load(file, NodeSettings, env={}).settings.loadtests == {
         "a": 1, "b": 1.5, "c": True, "d": None, "e": "1", "f": ["x", {"y": 2}], "g": "5m"
     }  # fmt: skip
 

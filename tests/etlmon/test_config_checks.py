@@ -129,6 +129,13 @@ def account(more: str) -> str:
         ),
         ("dataproc: {timeouts: {jobs: 2m}}", "1: dataproc.timeouts.jobs: is above dataproc.timeouts.total (1m30s)"),
         ("dataproc: {timeouts: {jobs: 0}}", "1: dataproc.timeouts.jobs: 0s is too short"),
+        (
+            "host: {metrics_listen: '9100'}",
+            '1: host.metrics_listen: "9100" is no address to listen at: write host:port',
+        ),
+        ("host: {metrics_listen: 127.0.0.1:8080}", "1: host.metrics_listen: 127.0.0.1:8080 is node.listen already"),
+        ("host: {exclude_interfaces: [lo, '']}", "1: host.exclude_interfaces[1]: is empty; no interface has that name"),
+        ("host: {limits: {check_interval: 0}}", "1: host.limits.check_interval: 0s is too short; write at least 100ms"),
     ],
 )
 def test_a_node_that_contradicts_itself_is_refused(text: str, problem: str, tmp_path: Path) -> None:

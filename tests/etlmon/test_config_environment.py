@@ -160,7 +160,7 @@ def test_an_override_of_a_section_that_is_no_mapping_leaves_the_file_s_problem(t
 
 
 def test_an_override_of_a_reserved_part_warns(tmp_path: Path) -> None:
-    loaded = read(tmp_path, "{}", ETLMON_ALERTS__CHANNELS__X="1")
+    loaded = read(tmp_path, "{}", ETLMON_LOADTESTS__CHANNELS__X="1")
     assert [str(warning) for warning in loaded.warnings] == [
-        "ETLMON_ALERTS__CHANNELS__X: alerts: has no effect in this version"
+        "ETLMON_LOADTESTS__CHANNELS__X: loadtests: has no effect in this version"
     ]

@@ -9,10 +9,13 @@ from typing import Any, TypeVar
 import pytest
 
 from etlmon.client import NodeClient, NodeRefused
+from etlmon.contract.errors import Forbidden
 from etlmon.contract.node import AUDIT, HEALTH, HEALTH_PROBE, NODE, NODE_ID_HEADER, RELOAD, AuditEntry, Reloaded
+from node.api import app
 from node.api.auth import Peer
 from node.api.openapi import document
 from node.api.routes import ROUTES
+from node.commands.act import Caller
 from node.settings import NodeSettings, Security
 from tests.network import ELSEWHERE, in_private_network
 from tests.serving import Serving, serving
@@ -70,6 +73,23 @@ def test_a_caller_on_the_host_may_act_and_leaves_a_row(tmp_path: Path) -> None:
                 "done",
                 200,
             )
+
+    run(main())
+
+
+def test_who_asks_is_known_before_an_answer_that_is_kept_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(*_: object, **__: object) -> Caller:
+        raise Forbidden("who are you?", reason="test")
+
+    async def main() -> None:
+        async with serving(tmp_path) as node:
+            for expected in (200, 200, 403):
+                if expected == 403:
+                    monkeypatch.setattr(app, "identify", nobody)
+                async with node.session.get("/api/v1/fs") as answer:
+                    assert answer.status == expected
 
     run(main())
 

@@ -17,6 +17,7 @@ from etlmon.contract.fs import FS
 from etlmon.contract.logs import LOG
 from etlmon.contract.node import EVENTS, Event
 from etlmon.contract.paths import PATH_TOP, PATHS
+from etlmon.contract.wire import encode_custom
 from node.api.openapi import document
 from node.api.routes import ROUTES
 from node.collector import Registration
@@ -25,15 +26,17 @@ from node.collectors.clusters import ClustersCollector
 from node.commands import act
 from node.settings import Cron, NodeSettings, ProcessWatch, WatchedLog, WatchedPath
 from node.settings_clusters import Clusters
+from node.store import alerts_deliveries
 from node.store import clusters as clusters_store
 from node.store import cron as cron_store
 from node.store import dataproc as dataproc_store
+from node.store import samples as samples_store
 from node.store.cron import CronLook, StoredRun
 from node.store.dataproc import DataprocLook
 from node.store.paths import PathScan
 from tests.fakes.nodes import ENDPOINTS
 from tests.node.commands.registering import Proxmox
-from tests.node.store import cluster_rows, estates
+from tests.node.store import alert_rows, cluster_rows, estates
 from tests.node.store.log_batches import batch, numbered, put
 from tests.serving import AT, Serving, serving
 
@@ -71,8 +74,8 @@ def test_an_endpoint_s_example_status_errors_and_parameters_are_in_the_document(
     if endpoint.status == 204:
         assert "content" not in responses["204"]
     else:
-        content = responses[str(endpoint.status)]["content"]["application/json"]
-        assert content["example"] == msgspec.to_builtins(endpoint.example)
+        content = responses[str(endpoint.status)]["content"][endpoint.media_type]
+        assert content["example"] == msgspec.to_builtins(endpoint.example, enc_hook=encode_custom)
     assert {str(status) for status in (400, 403, 500, *endpoint.errors, *endpoint.also)} <= set(responses)
     assert set(endpoint.headers) <= set(responses[str(endpoint.status)]["headers"])
     parameters = {parameter["name"]: parameter for parameter in operation.get("parameters", [])}
@@ -107,9 +110,18 @@ TESTER = """
 [phases.stateful.inference]
 algorithms = ["dependency-analysis"]
 
+# A body that breaks the limits of a field may break the limit of all bodies, too.
+[checks]
+negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, "5xx"]
+
 # What may not be asked together, and what is no regular expression, no schema can say.
 [[operations]]
 include-path = "/api/v1/logs/{name}"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", 400, 404, "5xx"]
+
+# Nor how labels are written.
+[[operations]]
+include-path = "/api/v1/host/history"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", 400, 404, "5xx"]
 
 # Nor what the address, the user and the certificate of a cluster may be; nor which names are taken.
@@ -121,6 +133,11 @@ include-path = "/api/v1/clusters/test"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 409, "5xx"]
 [[operations]]
 include-path-regex = "^/api/v1/clusters/{id}"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", 400, 404, 409, "5xx"]
+
+# Nor what a condition, a template and a matcher may be, and that a silence says in one way how long it lasts.
+[[operations]]
+include-path-regex = "^/api/v1/alerts/(rules|silences)"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", 400, 404, 409, "5xx"]
 
 # Nor that a watch, a process or a confirmation has to be there.
@@ -156,12 +173,16 @@ def _watching(folder: Path, victim: int) -> NodeSettings:
     )
 
 
+HOSTILE_NUMBER = samples_store.Point("etlmon_path_file_count", {"path": "/\x1b[31m\x00 한"}, AT, 1e300)
+
+
 async def _fill(node: Serving) -> None:
     """Rows of everything, hostile ones among them."""
     await node.put_mounts(FS.example[0], msgspec.structs.replace(FS.example[0], mount_point="/\x1b[31m\x00 한"))
     await node.put_paths(*(PathScan(stats=row, top=PATH_TOP.example) for row in PATHS.example))
     for name in LOGS[:2]:
         await put(node.database, batch("\x1b[31m\x00", "ERROR 한", *numbered(50), name=name, severities={1: 3}))
+    await node.database.write(lambda db: samples_store.record(db, [HOSTILE_NUMBER]))
     await node.put_events(*EVENTS.example, Event(at=AT, domain="x", key="\x07", kind="k", message="\u202e"))
     told = [
         StoredRun(key=str(number), at=AT, job_id=number % 3, state="missed", reason="\x1b[31m 한")
@@ -169,6 +190,9 @@ async def _fill(node: Serving) -> None:
     ]
     await node.database.write(lambda db: cron_store.record(db, [CronLook(at=AT, runs=told)]))
     await node.database.write(lambda db: dataproc_store.record(db, _estates()))
+    await alert_rows.save(node.database, *(alert_rows.change(f"\x1b[31m {number}") for number in range(150)))
+    queued = [alert_rows.notice(number, summary="\u202e\x07") for number in range(150)]
+    await node.database.write(lambda db: alerts_deliveries.enqueue(db, "\x1b 한", queued, at=AT, send_at=AT))
     hostile = cluster_rows.cluster("\x1b[31m\x00 한", status="degraded", status_reason="\u202e", missing=["\x07"])
     guests = [cluster_rows.guest(vmid, name="\x1b[31m 한", tags=["\x00"]) for vmid in range(150)]
     seen = cluster_rows.look(hostile, cluster_rows.node("\x07"), *guests, cluster_rows.storage("\u202e"))

@@ -383,10 +383,10 @@ def test_a_page_of_a_hundred_thousand_transfers_is_there_at_once(tmp_path: Path)
         ]
         for query in queries:
             took = []
-            for _ in range(3):
+            for _ in range(10):  # some 30 ms each; other tests run beside this one
                 began = time.perf_counter()
                 await database.read(store.transfers, TransferQuery(**query))
                 took.append(time.perf_counter() - began)
-            assert min(took) < 0.25, query  # some 30 ms; other tests run beside this one
+            assert min(took) < 0.1, query
 
     with_database(tmp_path, scenario)
