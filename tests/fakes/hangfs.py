@@ -7,6 +7,7 @@ Every hang ends by itself after HANG_AT_MOST_SEC, so that no machine is left wit
 """
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -39,6 +40,10 @@ class HangFs:
     def holds(self, call: str) -> bool:
         """Whether a caller hangs in this call by now, beyond the reach of any signal."""
         return (self.control / f"{call}.held").exists()
+
+    def deny(self) -> None:
+        """From now on statfs fails with EACCES, as on an NFS server that wants a Kerberos ticket."""
+        (self.control / "denied").touch()
 
     def release(self) -> None:
         """Let all calls go on."""
@@ -119,6 +124,8 @@ def serve(backing: str, mount_point: str, control: str, *more: str) -> None:
 
         def statfs(self, path: str) -> dict[str, int]:
             self._pass("statfs")
+            if Path(control, "denied").exists():
+                raise PermissionError(errno.EACCES, "denied")
             seen = os.statvfs(backing + path)
             return {name: getattr(seen, name) for name in dir(seen) if name.startswith("f_") and name != "f_fsid"}
 

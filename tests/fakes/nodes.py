@@ -24,15 +24,16 @@ from typing import Any, Self
 import msgspec
 from aiohttp import web
 
-from etlmon.contract import clusters, cron, dataproc, fs, logs, node, paths, processes, xferlog
+from etlmon.contract import alerts, clusters, cron, dataproc, fs, host, logs, metrics, node, paths, processes, xferlog
 from etlmon.contract.endpoint import Endpoint
 from etlmon.contract.errors import Conflict, NotFound, Problem
+from etlmon.contract.wire import encode_custom
 from tests.fakes import logs as fake_logs
 from tests.fakes.logs import FakeLog
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = tuple(
     value
-    for module in (node, fs, paths, logs, processes, cron, xferlog, clusters, dataproc)
+    for module in (node, fs, paths, logs, processes, cron, xferlog, clusters, dataproc, metrics, host, alerts)
     for value in vars(module).values()
     if isinstance(value, Endpoint)
 )
@@ -111,7 +112,7 @@ async def well(fake: FakeNode, request: web.Request) -> web.StreamResponse:
         return fake.refuse(answer)
     if endpoint.status == 204:
         return fake.stamp(web.Response(status=204))
-    body = msgspec.json.encode(answer)
+    body = msgspec.json.encode(answer, enc_hook=encode_custom)
     etag = f'"{hashlib.blake2b(body, digest_size=8).hexdigest()}"'
     if request.headers.get("If-None-Match") == etag:
         return fake.stamp(web.Response(status=304, headers={"ETag": etag}))
