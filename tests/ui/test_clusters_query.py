@@ -8,7 +8,8 @@ from tests.ui.estates import gcp, pve
 from tests.ui.looking import NOW
 from ui.views.clusters_fields import counts
 from ui.views.clusters_listed import of_dataproc, of_proxmox
-from ui.views.clusters_query import QueryError, exactly, parse_query
+from ui.views.clusters_query import exactly, parse_query
+from ui.views.queried import QueryError
 
 PVE = of_proxmox(pve())
 OLD = of_proxmox(pve("서울-신규", status="unhealthy", failures=3))

@@ -164,6 +164,35 @@ def test_older_transfers_come_when_the_end_is_reached() -> None:
     play(scene, set_up=many)
 
 
+def test_whoever_comes_back_to_the_transfers_sees_the_newest_of_them() -> None:
+    def many(fake: FakeNode) -> None:
+        fake.answers[XFERLOG.path] = listing([transfer(number, f"/in/{number}.csv") for number in range(1, 1001)])
+
+    async def scene(eye: Looking, fake: FakeNode) -> None:
+        await eye.until(lambda: len(files(eye)) == 200, "the newest")
+        await eye.press("G")
+        await eye.until(lambda: len(files(eye)) == 700, "older ones")
+        await eye.press("v", "V")
+        await eye.until(lambda: len(files(eye)) == 200, "the newest alone")
+        assert eye.app.view.query_one(RowsTable).cursor_key == "web1\n1000"
+
+    play(scene, set_up=many)
+
+
+def test_esc_takes_the_query_off_before_it_goes_back_to_the_transfers() -> None:
+    async def scene(eye: Looking, fake: FakeNode) -> None:
+        await eye.until_shown("report.csv")
+        await type_in(eye, "f", "since:2h")
+        await eye.press("enter", "v")
+        await eye.until_shown("Transfers by user · web1", "since:2h")
+        await eye.press("escape")
+        await eye.until_shown("Transfers by user, the last day · web1")
+        await eye.press("escape")
+        await eye.until_shown("Transfers · web1")
+
+    play(scene)
+
+
 def test_v_goes_through_sums_findings_and_lines_that_could_not_be_read() -> None:
     async def scene(eye: Looking, fake: FakeNode) -> None:
         await eye.until_shown("Transfers · web1", "v users")

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etlmon.contract.xferlog import TransferQuery
-from ui.views.xferlog_query import QueryError, is_filtering, parse_query, query_text
+from ui.views.queried import QueryError
+from ui.views.xferlog_query import is_filtering, parse_query, query_text
 
 NOW = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
 

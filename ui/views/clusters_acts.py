@@ -26,6 +26,7 @@ from ui.dialogs.register_form import fingerprint_lines, probe_lines
 from ui.keys import key
 from ui.problems import clusters as clusters_problems
 from ui.state import NodeState
+from ui.views.acting import ActingView
 from ui.views.base import Outcome
 from ui.views.clusters_detail import certificate_words
 from ui.views.clusters_listed import Listed
@@ -44,7 +45,7 @@ _BINDINGS = [
 ]
 
 
-class ClusterActs(PartsView):
+class ClusterActs(PartsView, ActingView[Any]):
     """The acts of a view whose rows are clusters. Each is meant for the cluster that was under the cursor then."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*_BINDINGS]
@@ -59,12 +60,11 @@ class ClusterActs(PartsView):
 
     def action_register(self) -> None:
         """Ask for a cluster that the chosen node is to watch."""
-        scope = self._scope
-        node = None if scope is None else next((one for one in scope.nodes if one.name == scope.chosen), scope.nodes[0])
-        if scope is None or node is None:
+        if self._scope is None:
             return
-        if reason := node.refuses_acts(read_only=scope.read_only):
-            self._refuse(f"No cluster can be registered: {reason}")
+        node = self._scope.front
+        if reason := self.why_not(node):
+            self.refuse(f"No cluster can be registered: {reason}")
             return
         self._dialog = RegisterDialog(node.name, test=partial(self._test, node), register=partial(self._register, node))
         self.app.push_screen(self._dialog, self._registering_ended)
@@ -97,7 +97,7 @@ class ClusterActs(PartsView):
             dialog.refuse(outcome.problem, outcome.refusal)
             return
         if outcome.problem:
-            self._refuse(f"{node}: {name}: {outcome.problem}")
+            self.refuse(f"{node}: {name}: {outcome.problem}")
             return
         cluster: Cluster = outcome.answer
         self._awaited = f"{node}\n{clusters_problems.key_of(cluster)}"
@@ -122,7 +122,7 @@ class ClusterActs(PartsView):
             return
         row, cluster = found
         if cluster.origin == "static":
-            self._refuse(f"{cluster.name} stands in node.yaml: take it out under clusters: static:, and reload")
+            self.refuse(f"{cluster.name} stands in node.yaml: take it out under clusters: static:, and reload")
             return
         lines: list[Line] = [
             [(cluster.name, "title"), (f" at {cluster.api_endpoint}", None)],
@@ -149,10 +149,10 @@ class ClusterActs(PartsView):
             return
         row, cluster = found
         if not cluster.seen_fingerprint:
-            self._refuse(f"{cluster.name} shows the certificate that is trusted: there is nothing to decide")
+            self.refuse(f"{cluster.name} shows the certificate that is trusted: there is nothing to decide")
             return
         if cluster.origin == "static":
-            self._refuse(f"{cluster.name} stands in node.yaml: write the fingerprint there, under tls:, and reload")
+            self.refuse(f"{cluster.name} stands in node.yaml: write the fingerprint there, under tls:, and reload")
             return
         seen = cluster.seen_fingerprint
         lines: list[Line] = [
@@ -182,27 +182,17 @@ class ClusterActs(PartsView):
 
     def _proxmox_row(self, done: str) -> tuple[Row[Any], Cluster] | None:
         """The registered cluster that is meant; None, with the reason told, when there is none to act upon."""
-        row = self._aimed_at()
+        row = self.aimed_at
         item = None if row is None else row.item
         if row is None or not isinstance(item, Listed):
             return None
         if not isinstance(item.item, Cluster):
-            self._refuse(f"{item.name} was not registered here: dataproc: in node.yaml says what is collected")
+            self.refuse(f"{item.name} was not registered here: dataproc: in node.yaml says what is collected")
             return None
-        if self._scope is not None and (reason := row.node.refuses_acts(read_only=self._scope.read_only)):
-            self._refuse(f"{item.name} is not {done}: {reason}")
+        if reason := self.why_not(row.node):
+            self.refuse(f"{item.name} is not {done}: {reason}")
             return None
         return row, item.item
-
-    def _aimed_at(self) -> Row[Any] | None:
-        """The row of the detail, or the one under the cursor; marks do not count."""
-        if self.opened is not None:
-            return self.opened
-        cursor = self.query_one(RowsTable).cursor_key
-        return next((row for row in self.shown_rows if row.key == cursor), None)
-
-    def _refuse(self, words: str) -> None:
-        self.notify(words, severity="error", markup=False)
 
     # Asking anew
 
@@ -223,7 +213,7 @@ class ClusterActs(PartsView):
 
     def action_console(self) -> None:
         """Copy where the row is found in the console of its maker."""
-        row = self._aimed_at()
+        row = self.aimed_at
         address = "" if row is None else getattr(row.item, "console_url", "")
         if not address:
             self.notify("There is no console address of this.", markup=False)

@@ -11,7 +11,6 @@ from etlmon.contract.clusters import Cluster
 from etlmon.contract.dataproc import DATAPROC_CLUSTERS, DataprocQuery
 from etlmon.contract.dataproc_rows import DataprocRow
 from ui import format as fmt
-from ui.format import TimeStyle
 from ui.glyphs import State
 from ui.problems import clusters as clusters_problems
 from ui.problems import dataproc as dataproc_problems
@@ -40,6 +39,7 @@ class Clusters(Part[Listed]):
     name = "clusters"
     noun = "cluster"
     nothing = NOTHING_WATCHED
+    columns: tuple[Field[Any], ...] = FIELDS
 
     def __init__(self, query: ClusterQuery) -> None:
         self.query = query
@@ -47,10 +47,7 @@ class Clusters(Part[Listed]):
         self._listed: dict[str, tuple[Sequence[object], Sequence[Listed]]] = {}
         """Of each node the answers, and the rows they made: the same answers make the same rows."""
 
-    def fields(self, times: TimeStyle) -> tuple[Field[Any], ...]:
-        return FIELDS
-
-    def questions(self, nodes: int) -> tuple[Question[Any], ...]:
+    def questions(self, node: str, nodes: int) -> tuple[Question[Any], ...]:
         # The latest run says how the accounts fare; without jobs and policies there is nothing more to know of a row.
         return (clusters_problems.QUESTION.at("fast"), *map(self._page, range(self._pages)), dataproc_problems.RUNS)
 
@@ -114,9 +111,7 @@ class Counts(Clusters):
     title = "Clusters by kind, state, region and project"
     name = "counts"
     noun = "count"
-
-    def fields(self, times: TimeStyle) -> tuple[Field[Any], ...]:
-        return COUNT_FIELDS
+    columns = COUNT_FIELDS
 
     def items(self, node: NodeState, nodes: int) -> Sequence[Any]:
         return counts(self._of(node))

@@ -13,17 +13,14 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from ui.views.clusters_listed import Words
+from ui.views.queried import QueryError, words_of
 
-HELP = "state:running  project:data-*  region:asia  kind:pve  label:env=prod  is:idle"
+EXAMPLE = "state:running  project:data-*  region:asia  kind:pve  label:env=prod  is:idle"
 
 _NAMES: Final = ("name", "kind", "state", "project", "region", "zone", "version", "account", "policy", "label", "is")
 _FLAGS: Final = ("ill", "error", "stuck", "idle", "old", "gone")
 _WORD = re.compile(r"([a-z]+)([:=])(.*)", re.DOTALL)
 _LONGEST = 200
-
-
-class QueryError(Exception):
-    """Why a query cannot be used, in one line for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +56,7 @@ def parse_query(text: str) -> ClusterQuery:
     """The query that is meant. Raises QueryError when it cannot be understood."""
     if len(text) > _LONGEST:
         raise QueryError(f"longer than {_LONGEST} characters")
-    try:
-        return ClusterQuery(tuple(map(_term, shlex.split(text))))
-    except ValueError as error:
-        raise QueryError("a quote is not closed") from error
+    return ClusterQuery(tuple(map(_term, words_of(text))))
 
 
 def exactly(name: str, value: str) -> str:
@@ -78,7 +72,7 @@ def _term(word: str) -> Term:
     if name not in _NAMES:
         raise QueryError(f"{name}{sign} is not known; there are {' '.join(f'{known}:' for known in _NAMES)}")
     if not value:
-        raise QueryError(f"{name}{sign} says nothing; write for example {HELP.split()[0]}")
+        raise QueryError(f"{name}{sign} says nothing; write for example {EXAMPLE.split()[0]}")
     if name == "is":
         if value not in _FLAGS:
             raise QueryError(f"is:{value} is not known; there are {', '.join(_FLAGS)}")

@@ -36,7 +36,7 @@ class Jobs(Part[CronJob]):
     def fields(self, times: TimeStyle) -> tuple[Field[CronJob], ...]:
         return job_fields(times)
 
-    def questions(self, nodes: int) -> tuple[Question[Any], ...]:
+    def questions(self, node: str, nodes: int) -> tuple[Question[Any], ...]:
         return (cron_problems.QUESTION.at("fast"),)
 
     def items(self, node: NodeState, nodes: int) -> Sequence[CronJob]:
@@ -69,7 +69,7 @@ class Runs(Part[RunOfJob]):
     def fields(self, times: TimeStyle) -> tuple[Field[RunOfJob], ...]:
         return run_fields(times)
 
-    def questions(self, nodes: int) -> tuple[Question[Any], ...]:
+    def questions(self, node: str, nodes: int) -> tuple[Question[Any], ...]:
         return (_newest(nodes), _of("missed"), _of("failed"), cron_problems.QUESTION)
 
     def items(self, node: NodeState, nodes: int) -> Sequence[RunOfJob]:
@@ -122,7 +122,7 @@ class Sources(Part[JudgedSource]):
     def fields(self, times: TimeStyle) -> tuple[Field[JudgedSource], ...]:
         return source_fields(times)
 
-    def questions(self, nodes: int) -> tuple[Question[Any], ...]:
+    def questions(self, node: str, nodes: int) -> tuple[Question[Any], ...]:
         return (cron_problems.SOURCES.at("fast"), cron_problems.QUESTION)
 
     def items(self, node: NodeState, nodes: int) -> Sequence[JudgedSource]:

@@ -15,7 +15,6 @@ from etlmon.contract.dataproc import (
 )
 from etlmon.contract.dataproc_models import DataprocJob, DataprocPolicy, DataprocTemplate
 from etlmon.contract.dataproc_rows import DataprocRun
-from ui.format import TimeStyle
 from ui.glyphs import State
 from ui.problems import dataproc as dataproc_problems
 from ui.state import NodeState, Question
@@ -26,7 +25,7 @@ from ui.views.dataproc_detail import job_detail, policy_detail, run_detail, run_
 from ui.views.dataproc_fields import JOB_FIELDS, POLICY_FIELDS, RUN_FIELDS, TEMPLATE_FIELDS
 from ui.views.detail import Detail
 from ui.views.parts import Part
-from ui.views.rows import Field, Row
+from ui.views.rows import Row
 
 T = TypeVar("T")
 
@@ -38,16 +37,12 @@ _DISABLED = "They are collected with dataproc: in node.yaml."
 class Inventory(Part[T]):
     """A kind of rows that the query narrows. A subclass says which question gives them."""
 
-    columns: tuple[Field[Any], ...]
     question: Question[list[T]]
 
     def __init__(self, query: ClusterQuery) -> None:
         self.query = query
 
-    def fields(self, times: TimeStyle) -> tuple[Field[Any], ...]:
-        return self.columns
-
-    def questions(self, nodes: int) -> tuple[Question[Any], ...]:
+    def questions(self, node: str, nodes: int) -> tuple[Question[Any], ...]:
         return (self.question,)
 
     def items(self, node: NodeState, nodes: int) -> Sequence[T]:

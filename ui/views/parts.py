@@ -27,20 +27,21 @@ _PART_BINDINGS = [
 
 class Part(Generic[T]):
     """One kind of rows. `title` stands in the frame, `name` is what they are where there is no room for it, `noun` is
-    one row; `nothing` says why there may be none.
+    one row; `nothing` says why there may be none. `columns` are those that are the same however times are shown.
     """
 
     title: str
     name: str
     noun: str
     nothing: str
+    columns: tuple[Field[Any], ...]
 
     def fields(self, times: TimeStyle) -> tuple[Field[Any], ...]:
         """The columns, for times that are shown in this way."""
-        raise NotImplementedError
+        return self.columns
 
-    def questions(self, nodes: int) -> tuple[Question[Any], ...]:
-        """What each of so many nodes is asked. The first is the one that gives the rows."""
+    def questions(self, node: str, nodes: int) -> tuple[Question[Any], ...]:
+        """What one of so many nodes is asked. The first is the one that gives the rows; it is the same for all."""
         raise NotImplementedError
 
     def items(self, node: NodeState, nodes: int) -> Sequence[T]:
@@ -120,19 +121,21 @@ class PartsView(TableView[Any]):
     # What the app asks and tells
 
     def questions(self, names: Collection[str]) -> Wanted:
-        wanted = dict.fromkeys(names, self.part.questions(len(names)))
+        wanted = {name: self.part.questions(name, len(names)) for name in names}
         if self.opened is not None and self.opened.node.name in wanted:
             wanted[self.opened.node.name] += self.detail_questions(self.opened)
         return wanted
 
     def show(self, scope: Scope) -> None:
-        self.question = self.part.questions(len(scope.nodes))[0]
+        self.question = self.part.questions(scope.nodes[0].name, len(scope.nodes))[0]
         self.fields = self.part.fields(scope.times)
         super().show(scope)
 
     def back(self) -> bool:
-        if super().back():
-            return True
+        return super().back() or self._turn_back()
+
+    def _turn_back(self) -> bool:
+        """Show the first kind of rows again; False when it is shown."""
         if self._index:
             self._turn_to(0)
             return True

@@ -17,19 +17,18 @@ from ui.keys import key
 from ui.problems import processes as processes_problems
 from ui.problems.processes import Watched
 from ui.state import NodeState, Question
+from ui.views.acting import ActingView
 from ui.views.base import Outcome, Wanted
 from ui.views.detail import Detail
 from ui.views.processes_detail import detail_of, detail_questions
 from ui.views.processes_fields import FIELDS
 from ui.views.processes_kill import detail_question, standing_of, target_of, why_not
 from ui.views.rows import Row, Scope
-from ui.views.rows_table import RowsTable
-from ui.views.table import TableView
 
 _URGENT = ("zombie", "dead", "disk_sleep", "stopped", "traced")
 
 
-class ProcessesView(TableView[Watched]):
+class ProcessesView(ActingView[Watched]):
     """The watched processes, the worst first; d ends one. Detail: what it uses, its relatives, its files, its watch."""
 
     view, number, title, tab, tab_short = "processes", "5", "Processes", "Process", "Proc"
@@ -96,24 +95,18 @@ class ProcessesView(TableView[Watched]):
 
     def action_kill(self) -> None:
         """Ask whether the process of the detail, or the one under the cursor, is to be ended; marks do not count."""
-        row, scope = self._aimed_at(), self._scope
+        row, scope = self.aimed_at, self._scope
         if row is None or scope is None:
             return
         target = target_of(row, scope.now)
         if target is None:
             self.notify(f"Nothing of {row.item.process.watch} runs: there is nothing to end.", markup=False)
         elif reason := why_not(target, scope):
-            self.notify(f"{target.name} is not ended: {reason}", severity="error", markup=False)
+            self.refuse(f"{target.name} is not ended: {reason}")
         else:
             self._dialog = KillDialog(target, standing_of(target, scope), partial(self._send, target))
             self.app.push_screen(self._dialog, self._answered)
             self.post_message(self.QuestionsChanged())
-
-    def _aimed_at(self) -> Row[Watched] | None:
-        if self.opened is not None:
-            return self.opened
-        cursor = self.query_one(RowsTable).cursor_key
-        return next((row for row in self.shown_rows if row.key == cursor), None)
 
     def _send(self, target: Target, signal: Signal) -> None:
         body = KillRequest(signal=signal, confirm=True, start_time=target.start_time)

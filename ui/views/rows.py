@@ -35,6 +35,11 @@ class Scope:
     read_only: bool = False
     paused: bool = False
 
+    @property
+    def front(self) -> NodeState:
+        """The chosen node, when it is shown."""
+        return next((node for node in self.nodes if node.name == self.chosen), self.nodes[0])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row(Generic[T]):

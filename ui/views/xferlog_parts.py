@@ -1,8 +1,8 @@
 """What the Xferlog view can show: the transfers, their sums, where log and disk differ, and lines nobody could read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,76 +21,26 @@ from ui.glyphs import State
 from ui.problems import xferlog as xferlog_problems
 from ui.state import NodeState, Question
 from ui.views.detail import Detail
-from ui.views.rows import Field, Row
+from ui.views.parts import Part
+from ui.views.rows import Row
 from ui.views.xferlog_detail import finding_detail, transfer_detail, transfer_questions, unparsed_detail
 from ui.views.xferlog_fields import FINDING_FIELDS, TRANSFER_FIELDS, UNPARSED_FIELDS, Sum, sum_fields
 from ui.views.xferlog_pages import Pages
 from ui.views.xferlog_query import is_filtering
 
-T = TypeVar("T")
-
 By = Literal["user", "host", "hour"]
 _HOUR = timedelta(hours=1)
 
 
-class Part(Generic[T]):
-    """One kind of rows. `title` stands in the frame, `noun` is one row; `nothing` says why there may be none.
-
-    `narrows` is whether what is to be found decides which rows there are.
-    """
-
-    title: str
-    noun: str
-    nothing: str
-    narrows: bool = False
-    fields: tuple[Field[Any], ...]
-
-    def __init__(self, query: TransferQuery) -> None:
-        self.query = query
-
-    def questions(self, node: str, nodes: int) -> tuple[Question[Any], ...]:
-        """What this node is asked; `nodes` are on the screen. The first is the one that gives the rows."""
-        raise NotImplementedError
-
-    def items(self, node: NodeState, nodes: int) -> Sequence[T]:
-        """The rows of a node."""
-        raise NotImplementedError
-
-    def key_of(self, item: T) -> str:
-        raise NotImplementedError
-
-    def level_of(self, item: T) -> State:
-        return "ok"
-
-    def order(self, item: T) -> Any:
-        """What comes first among the rows of several nodes: the largest."""
-        raise NotImplementedError
-
-    def detail_questions(self, row: Row[T]) -> tuple[Question[Any], ...]:
-        return ()
-
-    def detail(self, row: Row[T]) -> Detail:
-        """All there is to say of a row, of a kind whose rows are not made up of others (`narrowed`)."""
-        raise NotImplementedError
-
-    def narrowed(self, row: Row[T]) -> TransferQuery | None:
-        """What is to be found to see the transfers that make up a row; None for a row that is not a sum."""
-        return None
-
-    def record(self, row: Row[T]) -> Mapping[str, Any]:
-        record: dict[str, Any] = msgspec.to_builtins(row.item)
-        return record
-
-
 class Transfers(Part[Transfer]):
     title = "Transfers"
+    name = "transfers"
     noun = "transfer"
     nothing = "No transfer yet."
-    narrows = True
-    fields = TRANSFER_FIELDS
+    columns = TRANSFER_FIELDS
 
     def __init__(self, query: TransferQuery) -> None:
-        super().__init__(query)
+        self._query = query
         self._pages: dict[str, Pages] = {}
         self._nodes = 1
 
@@ -98,7 +48,11 @@ class Transfers(Part[Transfer]):
         """What is held of a node; it begins anew when more or fewer nodes share the screen."""
         if nodes != self._nodes:
             self._pages, self._nodes = {}, nodes
-        return self._pages.setdefault(node, Pages(self.query, nodes))
+        return self._pages.setdefault(node, Pages(self._query, nodes))
+
+    def let_go(self) -> None:
+        """Hold nothing any more: it begins anew with the newest."""
+        self._pages = {}
 
     def questions(self, node: str, nodes: int) -> tuple[Question[Any], ...]:
         return self.pages(node, nodes).questions
@@ -112,8 +66,8 @@ class Transfers(Part[Transfer]):
     def level_of(self, item: Transfer) -> State:
         return xferlog_problems.transfer_level(item)
 
-    def order(self, item: Transfer) -> tuple[datetime, int]:
-        return item.log_time, item.id
+    def order(self, item: Transfer) -> tuple[float, int]:
+        return -item.log_time.timestamp(), -item.id
 
     def detail_questions(self, row: Row[Transfer]) -> tuple[Question[Any], ...]:
         return transfer_questions(row.item)
@@ -128,10 +82,10 @@ class Sums(Part[Sum]):
     nothing = "No transfer in this time."
 
     def __init__(self, query: TransferQuery, by: By) -> None:
-        super().__init__(query)
+        self._query = query
         self._by: By = by
-        self.noun = by
-        self.fields = sum_fields(by)
+        self.name, self.noun = f"{by}s", by
+        self.columns = sum_fields(by)
         span = "" if query.since or query.until else ", the last day"
         others = is_filtering(msgspec.structs.replace(query, since=None, until=None))
         self.title = f"Transfers by {by}{span}{' (only since: and until: count here)' if others else ''}"
@@ -149,20 +103,24 @@ class Sums(Part[Sum]):
     def key_of(self, item: Sum) -> str:
         return item.summary.key
 
-    def order(self, item: Sum) -> Any:
-        return item.summary.key if self._by == "hour" else item.bytes
+    def level_of(self, item: Sum) -> State:
+        return "ok"
 
-    def narrowed(self, row: Row[Sum]) -> TransferQuery:
-        key = row.item.summary.key
+    def order(self, item: Sum) -> float:
+        return -datetime.fromisoformat(item.summary.key).timestamp() if self._by == "hour" else -item.bytes
+
+    def narrowed(self, item: Sum) -> TransferQuery:
+        """What is to be found to see the transfers that a sum is made of."""
+        key = item.summary.key
         if self._by == "user":
-            return msgspec.structs.replace(self.query, user=key)
+            return msgspec.structs.replace(self._query, user=key)
         if self._by == "host":
-            return msgspec.structs.replace(self.query, host=key)
+            return msgspec.structs.replace(self._query, host=key)
         start = datetime.fromisoformat(key)
-        return msgspec.structs.replace(self.query, since=start, until=start + _HOUR)
+        return msgspec.structs.replace(self._query, since=start, until=start + _HOUR)
 
-    def record(self, row: Row[Sum]) -> Mapping[str, Any]:
-        record: dict[str, Any] = msgspec.to_builtins(row.item.summary)
+    def record(self, item: Sum) -> Mapping[str, Any]:
+        record: dict[str, Any] = msgspec.to_builtins(item.summary)
         return record
 
 
@@ -175,12 +133,13 @@ def _is_time(text: str) -> bool:
 
 class Findings(Part[Finding]):
     title = "Log and disk"
+    name = "findings"
     noun = "finding"
     nothing = (
         "Log and disk say the same, where they are compared: that takes root: under xferlog: in node.yaml, the "
         "directory that the server's clients see as /."
     )
-    fields = FINDING_FIELDS
+    columns = FINDING_FIELDS
 
     def questions(self, node: str, nodes: int) -> tuple[Question[Any], ...]:
         return (xferlog_problems.FINDINGS,)
@@ -195,8 +154,8 @@ class Findings(Part[Finding]):
     def level_of(self, item: Finding) -> State:
         return xferlog_problems.finding_level(item)
 
-    def order(self, item: Finding) -> datetime:
-        return item.log_time or item.found_at
+    def order(self, item: Finding) -> float:
+        return -(item.log_time or item.found_at).timestamp()
 
     def detail(self, row: Row[Finding]) -> Detail:
         return finding_detail(row)
@@ -204,9 +163,10 @@ class Findings(Part[Finding]):
 
 class Unparsed(Part[UnparsedLine]):
     title = "Lines that could not be read"
+    name = "unread lines"
     noun = "line"
     nothing = "Every line could be read."
-    fields = UNPARSED_FIELDS
+    columns = UNPARSED_FIELDS
     _question = Question(XFERLOG_UNPARSED, RowPage(limit=200), pace="slow")
 
     def questions(self, node: str, nodes: int) -> tuple[Question[Any], ...]:
@@ -221,21 +181,8 @@ class Unparsed(Part[UnparsedLine]):
     def level_of(self, item: UnparsedLine) -> State:
         return "warn"
 
-    def order(self, item: UnparsedLine) -> tuple[datetime, int]:
-        return item.at, item.id
+    def order(self, item: UnparsedLine) -> tuple[float, int]:
+        return -item.at.timestamp(), -item.id
 
     def detail(self, row: Row[UnparsedLine]) -> Detail:
         return unparsed_detail(row)
-
-
-MakePart = Callable[[TransferQuery], Part[Any]]
-
-PARTS: tuple[MakePart, ...] = (
-    Transfers,
-    lambda query: Sums(query, "user"),
-    lambda query: Sums(query, "host"),
-    lambda query: Sums(query, "hour"),
-    Findings,
-    Unparsed,
-)
-"""In the order in which `v` goes through them."""

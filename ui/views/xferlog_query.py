@@ -14,15 +14,12 @@ import msgspec
 
 from etlmon.contract.xferlog import Direction, Outcome, TransferQuery
 from ui.moments import parse_moment
+from ui.views.queried import QueryError, words_of
 
-HELP = "user:etl  host:10.*  file:*.csv  dir:upload  is:refused  since:2h"
+EXAMPLE = "user:etl  host:10.*  file:*.csv  dir:upload  is:refused  since:2h"
 
 _TIMES = ("since", "until")
 _DIRECTIONS: Mapping[str, str] = {"up": "upload", "in": "upload", "down": "download", "out": "download"}
-
-
-class QueryError(Exception):
-    """Why a query cannot be used, in one line for the operator."""
 
 
 def parse_query(text: str, now: datetime, zone: tzinfo | None = None) -> TransferQuery:
@@ -31,11 +28,7 @@ def parse_query(text: str, now: datetime, zone: tzinfo | None = None) -> Transfe
     Raises QueryError when it cannot be understood.
     """
     found: dict[str, Any] = {}
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise QueryError("a quote is not closed") from error
-    for word in words:
+    for word in words_of(text):
         name, colon, value = word.partition(":")
         if not colon or name not in _FIELDS:
             name, value = _bare(word, name if colon else "")
