@@ -2,11 +2,13 @@
 
 from textual.binding import Binding
 
+from ui.dialogs.acknowledge import AcknowledgeDialog
 from ui.dialogs.confirm import ConfirmDialog
 from ui.dialogs.help import HelpDialog
 from ui.dialogs.hosts import HostsDialog
 from ui.dialogs.kill import KillDialog
 from ui.dialogs.register import RegisterDialog
+from ui.dialogs.silence import SilenceDialog
 from ui.keys import bindings_of, key
 from ui.views import VIEWS
 from ui.views.logs import LogsView
@@ -62,4 +64,6 @@ def scopes() -> dict[str, list[Binding]]:
     found["a question"] = [*bindings_of(ConfirmDialog), *always]
     found["the question about a process"] = [*bindings_of(KillDialog), *always]
     found["the form of a cluster"] = [*bindings_of(Choice, RegisterDialog), *always]
+    found["the comment on alerts"] = [*bindings_of(AcknowledgeDialog), *always]
+    found["the form of a silence"] = [*bindings_of(SilenceDialog), *always]
     return found

@@ -7,8 +7,10 @@ from typing import Protocol
 from ui import format as fmt
 from ui.format import TimeStyle
 from ui.glyphs import Glyphs
+from ui.problems import alerts as alerts_problems
 from ui.problems import level_of, of_fleet
 from ui.problems.node import next_try, short_reason
+from ui.problems.problem import worst
 from ui.state import Fleet, NodeState
 from ui.views.rows import level_cell
 from ui.widgets.cells import Cell, Tone
@@ -35,6 +37,7 @@ def header(fleet: Fleet, now: datetime, viewed: Viewed, glyphs: Glyphs) -> Heade
     node = fleet.live(fleet.chosen)
     levels = [level_of(one) for one in nodes]
     problems = of_fleet(nodes)
+    alerts = [found for one in nodes if not one.stale and (found := alerts_problems.open_alerts(one)) is not None]
     critical = sum(problem.level in ("crit", "down") for problem in problems)
     return HeaderInfo(
         up=sum(one.up is True and not one.changed for one in nodes),
@@ -49,6 +52,8 @@ def header(fleet: Fleet, now: datetime, viewed: Viewed, glyphs: Glyphs) -> Heade
         problem=problem_of(node, now),
         critical=critical,
         warnings=len(problems) - critical,
+        alerts=sum(found.count for found in alerts),
+        alerts_state=worst(found.level for found in alerts),
         badges=badges(fleet, now, glyphs=glyphs, read_only=viewed.read_only),
         clock=f"{fmt.clock(now, UTC)}Z" if viewed.times == "utc" else fmt.clock(now, viewed.zone),
     )

@@ -14,11 +14,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from etlmon.client import Answer, NodeClient, NodeError, NodeIncompatible, NodeRefused
+from etlmon.contract.alerts import Alert
 from etlmon.contract.clusters import Cluster
 from etlmon.contract.cron import CronJob, CronSource
 from etlmon.contract.dataproc_rows import DataprocRow, DataprocRun
 from etlmon.contract.endpoint import Page
 from etlmon.contract.fs import Mount
+from etlmon.contract.host import Host
 from etlmon.contract.logs import Log
 from etlmon.contract.node import NODE, Health, NodeInfo
 from etlmon.contract.paths import PathStats
@@ -26,10 +28,12 @@ from etlmon.contract.processes import Process, ProcessWatch
 from etlmon.contract.xferlog import XferSource
 from ui.glyphs import WORDS
 from ui.problems import QUESTIONS
+from ui.problems import alerts as alerts_problems
 from ui.problems import clusters as clusters_problems
 from ui.problems import cron as cron_problems
 from ui.problems import dataproc as dataproc_problems
 from ui.problems import fs as fs_problems
+from ui.problems import host as host_problems
 from ui.problems import logs as logs_problems
 from ui.problems import node as node_problems
 from ui.problems import paths as paths_problems
@@ -68,6 +72,7 @@ class NodeReport(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
     node: NodeInfo | None
     health: Health | None
+    host: Host | None
     mounts: list[Mount]
     paths: list[PathStats]
     logs: list[Log]
@@ -79,6 +84,7 @@ class NodeReport(msgspec.Struct, frozen=True, kw_only=True):
     clusters: list[Cluster]
     dataproc: list[DataprocRow]
     dataproc_runs: list[DataprocRun]
+    alerts: list[Alert]
     problems: list[ProblemReport]
 
 
@@ -93,9 +99,11 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
 def print_status(addresses: Sequence[str], *, names: Mapping[str, str] | None = None, as_json: bool = False) -> int:
     """Ask the nodes at these addresses, print what they say, and return the exit code.
 
-    0 when all is well; 1 when a node is down, degraded or unhealthy, a mount is critical, stuck or not mounted, a path
-    is in error, a log cannot be read, nothing runs of a watched process, a cron job failed or missed its run, an upload
-    is not on the disk, or a cluster is unhealthy or in error. `names` maps an address to what the operator calls it.
+    0 when all is well; 1 when a node is down, degraded or unhealthy, memory is used up, a mount is critical, stuck or
+    not mounted, a path is in error, a log cannot be read, nothing runs of a watched process, a cron job failed or
+    missed its run, an upload is not on the disk, a cluster is unhealthy or in error, a rule that did not come with the
+    program has a critical alert that nobody looks after, or notices of alerts are given up. `names` maps an address to
+    what the operator calls it.
     """
     now = datetime.now(UTC)
     states = asyncio.run(_ask_all([(names or {}).get(address, "") for address in addresses], addresses))
@@ -146,6 +154,8 @@ async def _take(state: NodeState, question: Question[A], asking: Awaitable[Answe
     except (NodeRefused, NodeIncompatible) as error:
         if isinstance(error, NodeIncompatible) and state.info is None:
             raise
+        if isinstance(error, NodeRefused) and host_problems.is_unwatched(question, error.status):
+            return state
         # It said who it is, so it is a node: an older one that does not know the question.
         return refused(state, question, error.message, now=datetime.now(UTC))
     date = answer.headers.get("Date")
@@ -182,6 +192,7 @@ def _report(state: NodeState) -> NodeReport:
         error=state.reason if state.up is False else None,
         node=state.info,
         health=state.answer(node_problems.QUESTION),
+        host=state.answer(host_problems.QUESTION),
         mounts=state.answer(fs_problems.QUESTION) or [],
         paths=state.answer(paths_problems.QUESTION) or [],
         logs=state.answer(logs_problems.QUESTION) or [],
@@ -193,6 +204,7 @@ def _report(state: NodeState) -> NodeReport:
         clusters=list(clusters_problems.clusters(state)),
         dataproc=state.answer(dataproc_problems.QUESTION) or [],
         dataproc_runs=[runs[0] for runs in dataproc_problems.by_account(state).values()],
+        alerts=state.answer(alerts_problems.QUESTION) or [],
         problems=[
             ProblemReport(
                 level=WORDS[problem.level].lower(),

@@ -21,6 +21,8 @@ from ui.problems import processes as processes_problems
 from ui.problems import xferlog as xferlog_problems
 from ui.problems.problem import Problem, rank
 from ui.state import NodeState
+from ui.status_alerts import alerts_named, alerts_table
+from ui.status_host import host_line
 from ui.text_page import TextColumn, TextPage, TextRow
 
 _MOUNT_COLUMNS = (
@@ -93,15 +95,17 @@ _DATAPROC_COLUMNS = (
 
 
 def has_row(problem: Problem, state: NodeState) -> bool:
-    """Whether a table says it: of transfers there is none, of cron's jobs and of Dataproc's clusters there are those
-    that a problem names.
+    """Whether a table says it: of transfers and of the host there is none, of alerts those that call for somebody, of
+    cron's jobs and of Dataproc's clusters those that a problem names.
     """
-    if problem.view == "overview":
+    if problem.view in ("overview", "host"):
         return False
     if problem.view == "xferlog":
         return problem.key in {source.path for source in state.answer(xferlog_problems.QUESTION) or ()}
     if problem.view == "cron":
         return problem.key in {str(job.job_id) for job in state.answer(cron_problems.QUESTION) or ()}
+    if problem.view == "alerts":
+        return problem.key in {str(alert.id) for alert in alerts_named(state)}
     if problem.view == "clusters":
         keys = map(clusters_problems.key_of, clusters_problems.clusters(state))
         return problem.key in {*keys, *(dataproc_problems.key_of(row) for row in _dataproc_named(state))}
@@ -125,6 +129,8 @@ def tables(page: TextPage, state: NodeState, now: datetime) -> None:
     if clusters := clusters_problems.clusters(state):
         page.table(_CLUSTER_COLUMNS, _clusters(clusters, now), "")
     _dataproc(page, state, now)
+    alerts_table(page, state, now)
+    host_line(page, state)
 
 
 def _mounts(mounts: list[Mount]) -> list[TextRow]:

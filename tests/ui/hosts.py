@@ -18,9 +18,11 @@ from etlmon.contract.node import (
 )
 from etlmon.contract.paths import PATH_HISTORY, PATH_TOP, PATHS, PathPoint, PathStats, PathTop, TopDirectory, TopFile
 from tests.fakes.nodes import FakeNode
+from tests.ui.alarms import alerted, alerts_in_trouble
 from tests.ui.crontabs import scheduled, schedules_in_trouble
 from tests.ui.estates import clustered, clusters_in_trouble
 from tests.ui.looking import NOW, on_time
+from tests.ui.machines import machine, machine_in_trouble
 from tests.ui.running import processes_in_trouble, running
 from tests.ui.transfers import transferred, transfers_in_trouble
 
@@ -95,6 +97,8 @@ def says(fake: FakeNode, name: str, **more: object) -> FakeNode:
     running(fake)
     scheduled(fake)
     clustered(fake)
+    alerted(fake)
+    machine(fake)
     return transferred(fake)
 
 
@@ -163,4 +167,6 @@ def in_trouble(fake: FakeNode, name: str) -> FakeNode:
     processes_in_trouble(fake)
     schedules_in_trouble(fake)
     clusters_in_trouble(fake)
+    alerts_in_trouble(fake)
+    machine_in_trouble(fake)
     return transfers_in_trouble(fake)

@@ -96,6 +96,8 @@ class Stage:
 
     async def press_do(self) -> None:
         """Press the button that tests, or registers."""
+        # Textual takes no press of a button that still looks pressed from the one before.
+        await self.eye.until(lambda: not self.do.has_class("-active"), "the button")
         self.dialog.set_focus(self.do)
         await self.eye.press("enter")
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from etlmon.contract.clusters import CLUSTER_GUESTS, CLUSTER_NODES, CLUSTER_STORAGE, CLUSTERS
 from etlmon.contract.dataproc import DATAPROC_CLUSTER, DATAPROC_CLUSTERS, DATAPROC_JOBS, DATAPROC_RUNS
 from etlmon.contract.errors import NotFound
+from etlmon.contract.host import HOST_HISTORY
 from tests.fakes.nodes import FakeNode
 from tests.ui.estates import (
     JOBS,
@@ -120,7 +121,7 @@ def test_numbers_that_are_not_of_now_are_dim_and_their_age_is_not() -> None:
 def test_the_detail_of_a_proxmox_cluster_has_nodes_guests_and_storage() -> None:
     async def scene(eye: Looking, fake: FakeNode) -> None:
         await open_row(eye, "prod-cluster")
-        await eye.until_shown("pve3", "etl-db", "local-lvm")
+        await eye.until_shown("pve3", "etl-db", "local-lvm", "CPU %, 24 h", "memory, 24 h")
         text = squeezed(eye)
         for words in (
             "prod-cluster ─ healthy",
@@ -147,6 +148,18 @@ def test_the_detail_of_a_proxmox_cluster_has_nodes_guests_and_storage() -> None:
         assert {f"{path}/nodes", f"{path}/guests?limit=1000&offset=0", f"{path}/storage"} <= set(asked)
 
     play(scene, size=(200, 70))
+
+
+def test_a_cluster_without_a_history_has_no_charts_in_its_detail() -> None:
+    async def scene(eye: Looking, fake: FakeNode) -> None:
+        await open_row(eye, "prod-cluster")
+        await eye.until_shown("pve3", "etl-db", "local-lvm")
+        assert "24 h" not in eye.screen
+
+    def without(fake: FakeNode) -> None:
+        fake.answers[HOST_HISTORY.path] = []
+
+    play(scene, size=(200, 70), set_up=without)
 
 
 def test_a_detail_says_what_there_is_not_and_why() -> None:
@@ -263,6 +276,7 @@ def test_each_kind_of_rows_has_a_detail() -> None:
         await eye.until_shown(
             "▲ failed", "europe-west1", "503 after 3 tries", "▲ timeout", "What went wrong", "Google's list"
         )
+        await eye.until_shown("how long the runs took, 24 h", "what they could not read, 24 h")
 
     play(scene, trouble=True, size=(200, 60))
 

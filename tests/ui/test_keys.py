@@ -171,7 +171,7 @@ def test_two_actions_can_change_places() -> None:
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
-        ({"refrsh": "x"}, "ui.keys.refrsh: there is no such action; there are all_nodes, ask_again, back"),
+        ({"refrsh": "x"}, "ui.keys.refrsh: there is no such action; there are acknowledge, all_nodes, ask_again"),
         ({"refresh": "banana"}, "ui.keys.refresh: 'banana' is no key"),
         ({"refresh": "q"}, "the key q would mean both"),
         ({"refresh": "j"}, "the key j would mean both"),

@@ -50,6 +50,11 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "clusters-jobs": ("8", "v", "v"),
     "clusters-run": ("8", "V", "enter"),
     "clusters-find": ("8", "f", "k", "i", "n", "d", "colon", "p", "v", "e", "enter"),
+    "host": ("0",),
+    "host-all-nodes": ("0", "a"),
+    "host-week": ("0", *(3 * ["greater_than_sign"])),
+    "host-detail": ("0", "enter"),
+    "host-processes": ("0", "v"),
     "help": ("2", "question_mark"),
     "hosts": ("H",),
 }

@@ -9,18 +9,24 @@ from typing import Any
 
 import pytest
 
+from etlmon.contract.alerts import ALERT_CHANNELS, ALERT_RULES, ALERTS, Alert
+from etlmon.contract.alerts_rules import ChannelInfo
 from etlmon.contract.cron import CRON, CRON_SOURCES, CronJob
-from etlmon.contract.errors import Forbidden, Unavailable
+from etlmon.contract.errors import Forbidden, NotFound, Unavailable
 from etlmon.contract.fs import FS, Mount, MountState
+from etlmon.contract.host import HOST
 from etlmon.contract.logs import LOGS, Log
 from etlmon.contract.node import HEALTH, NODE, CollectorHealth, Health
 from etlmon.contract.paths import PATHS, PathState, PathStats, PathStatus
 from etlmon.contract.processes import PROCESS_WATCHES, PROCESSES
 from etlmon.contract.xferlog import XFERLOG, XFERLOG_FINDINGS, XFERLOG_SOURCE, Finding
 from tests.fakes.nodes import FakeNode, closed_port, raw, refusing, slow, web_page, well
+from tests.ui.alarms import alert, alerted, channel, rule
 from tests.ui.crontabs import daemon, job, run_log, scheduled
+from tests.ui.machines import host, memory
 from tests.ui.running import process, running, watch
 from tests.ui.transfers import listing, source, transfer, transferred
+from ui.problems import alerts as alerts_problems
 from ui.problems import cron as cron_problems
 from ui.problems import fs as fs_problems
 from ui.problems import node as node_problems
@@ -65,10 +71,19 @@ def a_job(number: int = 1, command: str = "/opt/load", **more: Any) -> CronJob:
     return job(number, command, next_run=NOW + timedelta(hours=3, minutes=50), **more)
 
 
+def an_alert(of: str = "landing_backlog", **more: Any) -> Alert:
+    return alert(1, of, **more)
+
+
+def a_dead_channel() -> ChannelInfo:
+    return channel("hook", failed=1, last_sent_at=None, last_error="410 Gone", last_error_at=NOW)
+
+
 def set_well(node: FakeNode) -> None:
     transferred(node)
     running(node)
     scheduled(node)
+    alerted(node)
     node.answers[CRON.path] = [a_job(), a_job(2, "/opt/other", state="running")]
     node.answers |= {HEALTH.path: Health(status="healthy"), FS.path: [mount()], PATHS.path: [path()]}
     node.answers |= {LOGS.path: [a_log()]}
@@ -157,6 +172,14 @@ def test_all_is_well(nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixtur
         ({CRON_SOURCES.path: [daemon(state="error", reason="it is not running")]}, "CRIT cron: it is not running", 1),
         ({CRON.path: [], CRON_SOURCES.path: [daemon(state="error")]}, "1 ok", 0),
         ({CRON.path: Unavailable("the store is full")}, "CRIT the store is full (503 Unavailable)", 1),
+        ({ALERTS.path: [an_alert(severity="critical")]}, "◆ /data/logs holds 12,017 files  landing_backlog", 1),
+        ({ALERTS.path: [an_alert()]}, "▲ /data/logs holds 12,017 files  landing_backlog", 0),
+        ({ALERTS.path: [an_alert("disk_nearly_full", severity="critical")]}, "◆ /data/logs holds", 0),
+        ({ALERTS.path: [an_alert(severity="critical", acknowledged_at=NOW)]}, "1 alert: 1 acknowledged", 0),
+        ({ALERTS.path: [an_alert(), alert(2, state="triggered")]}, "  1 more alert: 1 triggered", 0),
+        ({ALERT_RULES.path: [rule("x", state="invalid", error="bad")]}, "WARN rule x is not taken: bad", 0),
+        ({ALERT_CHANNELS.path: [a_dead_channel()]}, "CRIT channel hook: notices are given up: 410 Gone", 1),
+        ({ALERTS.path: Unavailable("the store is full")}, "CRIT the store is full (503 Unavailable)", 1),
         ({XFERLOG_SOURCE.path: [source(status="stuck")]}, "its file system does not answer", 1),
         ({XFERLOG_SOURCE.path: [source(unparsed_total=2, last_unparsed_at=NOW)]}, "2 lines could not be read", 0),
         ({XFERLOG_FINDINGS.path: [a_finding()]}, "CRIT /in/x.csv: uploaded, and not on the disk", 1),
@@ -197,7 +220,7 @@ def test_no_job_is_said_to_be_well_while_nothing_starts_it(
     node = nodes()
     node.answers[CRON_SOURCES.path] = [daemon(state="error", reason="it is not running")]
     assert print_status([node.url]) == 1
-    assert "cron job" not in capsys.readouterr().out
+    assert " cron job" not in capsys.readouterr().out
 
 
 def test_a_count_that_is_unknown_is_not_shown_as_zero(
@@ -320,6 +343,7 @@ def test_json_is_one_document_with_everything(
 ) -> None:
     node, closed = nodes(), closed_port()
     node.answers[FS.path] = [mount(percent=95.0)]
+    node.answers[ALERTS.path] = [an_alert("disk_nearly_full")]
     lame = CollectorHealth(name="fs", status="failing", interval_sec=15, consecutive_failures=2, last_error="x")
     node.answers[HEALTH.path] = Health(status="degraded", collectors=[lame], problems=["fs failed"])
     assert print_status([node.url, closed], names={closed: "etl-09"}, as_json=True) == 1
@@ -334,6 +358,7 @@ def test_json_is_one_document_with_everything(
     assert (up["processes"][0]["pid"], up["process_watches"][0]["name"]) == (801, "etl_worker")
     assert (up["cron"][0]["command"], up["cron_sources"][0]["kind"]) == ("/opt/load", "cron_d")
     assert (up["logs"][0]["name"], up["xferlog"][0]["transfers_total"]) == ("app", 12)
+    assert up["alerts"][0]["rule"] == "disk_nearly_full"
     assert [(problem["level"], problem["about"], problem["key"]) for problem in up["problems"]] == [
         ("crit", "fs", "/data"),
         ("warn", "node", ""),
@@ -360,6 +385,8 @@ def test_no_line_is_wider_than_the_terminal_whatever_it_holds(width: int, utf8: 
     ]
     lame = a_job(1, HOSTILE, state="failed", state_reason=HOSTILE, user=HOSTILE)
     states.append(answered(states[0], cron_problems.QUESTION, [lame, a_job(2, HOSTILE)], now=NOW))
+    lame_alert = alert(1, HOSTILE, severity="critical", summary=HOSTILE, metric=HOSTILE)
+    states[1] = answered(states[1], alerts_problems.QUESTION, [lame_alert], now=NOW)
     states[1] = answered(states[1], processes_problems.WATCHES, [watch(HOSTILE, 0, state="too_few")], now=NOW)
     text = render(states, TextPage(width=width, colour=False, utf8=utf8), now=NOW)
     assert max(map(width_of, text.splitlines())) <= width
@@ -395,3 +422,35 @@ def test_colour_marks_what_is_wrong_and_never_leaks_into_the_next_line() -> None
     (line,) = (line for line in text.splitlines() if "/data" in line)
     assert line.startswith("\x1b[31m")
     assert all(line.endswith("\x1b[0m") for line in text.splitlines() if "\x1b" in line)
+
+
+def test_a_line_says_how_the_host_fares(nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]) -> None:
+    node = nodes()
+    node.answers[HOST.path] = host()
+    assert print_status([node.url]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("  host: "))
+    assert line == "  host: CPU 12%, load 0.42 0.51 0.48, memory 38% of 16G, swap 0%, up 12d"
+
+
+def test_memory_that_is_used_up_counts_and_little_of_it_does_not(
+    nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = nodes()
+    node.answers[HOST.path] = host(memory=memory(96.0))
+    assert print_status([node.url]) == 0
+    assert "  WARN memory: 96% used, 656M left" in capsys.readouterr().out
+    node.answers[HOST.path] = host(memory=memory(99.0))
+    assert print_status([node.url], as_json=True) == 1
+    (report,) = json.loads(capsys.readouterr().out)["nodes"]
+    assert report["host"]["memory"]["used_percent"] == 99.0
+    assert [(one["level"], one["about"], one["key"]) for one in report["problems"]] == [("crit", "host", "memory")]
+
+
+@pytest.mark.parametrize("refusal", [NotFound("the host is not watched here"), Unavailable("it was not seen yet")])
+def test_a_host_that_is_not_watched_is_nothing_wrong(
+    refusal: Any, nodes: Callable[[], FakeNode], capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = nodes()
+    node.answers[HOST.path] = refusal
+    assert print_status([node.url]) == 0
+    assert "host:" not in capsys.readouterr().out

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ui.glyphs import State
-from ui.problems import clusters, cron, dataproc, fs, logs, node, paths, processes, xferlog
+from ui.problems import alerts, clusters, cron, dataproc, fs, host, logs, node, paths, processes, xferlog
 from ui.problems.problem import Problem, rank, worst
 from ui.state import NodeState, Question
 
@@ -32,6 +32,8 @@ JUDGES: tuple[Judge, ...] = (
     Judge(xferlog.problems, xferlog.QUESTIONS),
     Judge(clusters.problems, (clusters.QUESTION,)),
     Judge(dataproc.problems, dataproc.QUESTIONS),
+    Judge(host.problems, (host.QUESTION,)),
+    Judge(alerts.problems, alerts.QUESTIONS),
 )
 QUESTIONS: tuple[Question[Any], ...] = tuple(question for judge in JUDGES for question in judge.questions)
 

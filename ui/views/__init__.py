@@ -3,10 +3,12 @@
 That of the clusters shows two domains in one list: clusters and dataproc.
 """
 
+from ui.views.alerts import AlertsView
 from ui.views.base import View
 from ui.views.clusters import ClustersView
 from ui.views.cron import CronView
 from ui.views.fs import FsView
+from ui.views.host import HostView
 from ui.views.logs import LogsView
 from ui.views.overview import OverviewView
 from ui.views.paths import PathsView
@@ -22,4 +24,6 @@ VIEWS: tuple[type[View], ...] = (
     CronView,
     XferlogView,
     ClustersView,
+    AlertsView,
+    HostView,
 )

@@ -13,6 +13,7 @@ from ui.views.clusters_listed import Listed
 from ui.views.detail import Detail, Section, facts
 from ui.views.events import events_question, events_section
 from ui.views.rows import Row, level_cell, level_tone
+from ui.views.sampled import Series, day_charts, day_questions
 from ui.widgets.bar import bar
 from ui.widgets.cells import Cell, Tone
 from ui.widgets.lines import Line, grid
@@ -24,13 +25,15 @@ _NEARLY_FULL_PERCENT = 90.0
 
 def cluster_questions(cluster: Cluster) -> tuple[Question[Any], ...]:
     """What the node is asked while the detail of the cluster is open."""
-    return _nodes_of(cluster), _guests_of(cluster), _storage_of(cluster), _events(cluster)
+    asked = (_nodes_of(cluster), _guests_of(cluster), _storage_of(cluster), _events(cluster))
+    return *asked, *day_questions(_drawn(cluster))
 
 
 def cluster_detail(row: Row[Listed], cluster: Cluster) -> Detail:
     missing: list[Line] = [[(one, "warn")] for one in cluster.missing]
     return Detail(
         title=cluster.name,
+        charts=day_charts(row.node, _drawn(cluster), row.now),
         sections=(
             Section(f"{cluster.name} {NOTHING} {cluster.status}{_of_when(row, cluster)}", _facts(row, cluster)),
             *([Section("Not read", missing)] if missing else []),
@@ -47,6 +50,14 @@ def certificate_words(cluster: Cluster) -> str:
     if cluster.tls.verify == "fingerprint":
         return f"SHA-256 {cluster.tls.fingerprint}"
     return "signed by the authority given" if cluster.tls.verify == "ca" else "signed by an authority of the system"
+
+
+def _drawn(cluster: Cluster) -> tuple[Series, ...]:
+    of = (("cluster", cluster.name),)
+    return (
+        Series("CPU %", "etlmon_cluster_cpu_percent", of),
+        Series("memory", "etlmon_cluster_memory_used_bytes", of, fmt.size, in_bytes=True),
+    )
 
 
 def _nodes_of(cluster: Cluster) -> Question[list[ClusterNode]]:

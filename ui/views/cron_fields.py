@@ -1,8 +1,7 @@
 """The columns of the Cron view: of jobs, of runs, and of where both are read from."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from etlmon.contract.cron import CronJob, CronRun, CronSource, RunState, SourceKind
 from ui import format as fmt
@@ -10,6 +9,7 @@ from ui.format import TimeStyle
 from ui.glyphs import NOTHING, State
 from ui.problems import cron as cron_problems
 from ui.views.rows import Field, Row, level_cell, level_tone
+from ui.views.times import clock_text, past_cell
 from ui.widgets.cells import Cell, runs_of
 
 KINDS: dict[SourceKind, str] = {
@@ -48,18 +48,6 @@ class JudgedSource:
     level: State
 
 
-def clock_text(row: Row[Any], moment: datetime, *, zone: bool = True) -> str:
-    """A time as a clock shows it, in few cells: with the date when that is another day, and the zone's name."""
-    shown, today = (fmt.in_zone(one, UTC if row.times == "utc" else row.zone) for one in (moment, row.now))
-    if shown.date() == today.date():
-        text = f"{shown:%H:%M}"
-    elif shown.year == today.year:
-        text = f"{shown:%m-%d %H:%M}"
-    else:
-        text = f"{shown:%Y-%m-%d}"
-    return f"{text} {shown.tzname()}" if zone else text
-
-
 def next_cell(row: Row[CronJob]) -> Cell:
     """When it runs next. A job whose time has just come is due until it has started, or is late."""
     job = row.item
@@ -71,15 +59,6 @@ def next_cell(row: Row[CronJob]) -> Cell:
     if seconds < 0:
         return ("due", "info")
     return fmt.ahead(seconds) if row.times == "relative" else clock_text(row, job.next_run)
-
-
-def past_cell(row: Row[Any], moment: datetime | None) -> Cell:
-    """A time that has passed; beside the next run it needs no zone of its own."""
-    if moment is None:
-        return (NOTHING, "dim")
-    if row.times == "relative":
-        return fmt.ago((row.now - moment).total_seconds())
-    return clock_text(row, moment, zone=False)
 
 
 def _took(row: Row[CronJob]) -> Cell:

@@ -13,6 +13,7 @@ from ui.views.dataproc import Facts, policy_facts, seconds, took_sec
 from ui.views.detail import Detail, Section, facts
 from ui.views.events import events_question, events_section
 from ui.views.rows import Row, level_cell, level_tone
+from ui.views.sampled import Series, day_charts, day_questions
 from ui.widgets.cells import Cell
 from ui.widgets.lines import grid
 
@@ -26,7 +27,15 @@ _REGION_LEVELS: Final[dict[RegionState, State]] = {"ok": "ok", "failed": "warn",
 
 def run_questions(run: DataprocRun) -> tuple[Question[Any], ...]:
     """What the node is asked while the detail of a run is open."""
-    return (_account_events(run),)
+    return _account_events(run), *day_questions(_drawn(run))
+
+
+def _drawn(run: DataprocRun) -> tuple[Series, ...]:
+    of = (("account", run.account),)
+    return (
+        Series("how long the runs took", "etlmon_dataproc_run_seconds", of, fmt.duration),
+        Series("what they could not read", "etlmon_dataproc_run_failure", of, fmt.short_count),
+    )
 
 
 def _account_events(run: DataprocRun) -> Question[Any]:
@@ -140,6 +149,7 @@ def run_detail(row: Row[DataprocRun]) -> Detail:
     )
     return Detail(
         title=run.account,
+        charts=day_charts(row.node, _drawn(run), row.now),
         sections=(
             Section(f"{run.account} {NOTHING} {run.result}", facts(*known)),
             Section("Regions", lines, "None was asked."),

@@ -1,5 +1,6 @@
 """The mounts: how full each one is, and what is wrong with it."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from ui.views.detail import Detail, History, Section, facts
 from ui.views.events import events_question, events_section
 from ui.views.history import history_questions, history_values
 from ui.views.rows import Field, Row, level_cell, level_tone
+from ui.views.sampled import DAY, Series, chart, sample_question
 from ui.views.table import TableView
 from ui.widgets.bar import bar
 from ui.widgets.cells import Cell
@@ -109,14 +111,15 @@ class FsView(TableView[Mount]):
 
     def detail_questions(self, row: Row[Mount]) -> tuple[Question[Any], ...]:
         mount = row.item.mount_point
-        return (*history_questions(row, partial(_history, mount)), _events(mount), _holders(mount))
+        asked = (*history_questions(row, partial(_history, mount)), _events(mount), _holders(mount))
+        return (*asked, sample_question(_inodes_of(mount), DAY)) if row.item.inodes_total else asked
 
     def detail(self, row: Row[Mount]) -> Detail:
         mount = row.item
         blocked = grid([(str(one.pid), one.process_name, one.wchan) for one in mount.blocked], right=(0,))
         return Detail(
             title=mount.mount_point,
-            charts=(_chart(row),),
+            charts=(_chart(row), *_inode_chart(row)),
             sections=(
                 Section(f"{mount.mount_point} {NOTHING} {fs_problems.words(mount)}", _facts(row)),
                 Section("Processes that wait for it", blocked, "None."),
@@ -166,11 +169,26 @@ def _chart(row: Row[Mount]) -> History:
     ask = partial(_history, row.item.mount_point)
     values, step = history_values(row, ask, lambda point: point.used_percent, hold_sec=_HOLD_SEC)
     return History(
-        title=f"used %, a column each {fmt.age(step)}",
+        title=f"used %, {fmt.age(step * len(values))}" if values else "used %",
         values=values,
+        whole=True,
         warn=row.item.warn_percent,
         critical=row.item.critical_percent,
     )
+
+
+def _inodes_of(mount: str) -> Series:
+    return Series("inodes", "etlmon_fs_inodes_used_percent", (("mount", mount),))
+
+
+def _inode_chart(row: Row[Mount]) -> tuple[History, ...]:
+    """The inodes of the last day, where there is a history of them."""
+    series = _inodes_of(row.item.mount_point)
+    points = row.node.answer(sample_question(series, DAY)) if row.item.inodes_total else None
+    if not points:
+        return ()
+    found = chart(series, points, DAY, row.now, title=f"inodes %, {DAY.name}")
+    return (replace(found, warn=row.item.warn_percent, critical=row.item.critical_percent),)
 
 
 def _holders_section(row: Row[Mount]) -> Section:

@@ -82,9 +82,9 @@ def _held(values: Sequence[float | None], steps: int) -> list[float | None]:
     return held
 
 
-def ceiling(largest: float) -> float:
-    """The end of an axis for values up to `largest`: 1, 2 or 5 times a power of ten, at least 10."""
-    end = 10.0
+def ceiling(largest: float, *, least: float = 10.0) -> float:
+    """The end of an axis for values up to `largest`: 1, 2 or 5 times a power of ten, which is at least `least`."""
+    end = least
     while True:
         for factor in (1, 2, 5):
             if largest <= end * factor:

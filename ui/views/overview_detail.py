@@ -14,6 +14,7 @@ from ui.views.detail import Detail, Section, facts
 from ui.views.events import events_question, events_section
 from ui.views.overview_fields import health_of
 from ui.views.rows import Row, level_tone
+from ui.views.sampled import OWN_CPU, OWN_MEMORY, day_charts, day_questions
 from ui.widgets.cells import Cell, Tone
 from ui.widgets.lines import Line, grid
 
@@ -21,7 +22,10 @@ _AUDIT: Question[list[AuditEntry]] = Question(AUDIT, AuditQuery(limit=20), pace=
 _EVENTS = events_question()
 _COLLECTOR_TONES: Final[dict[CollectorStatus, Tone | None]] = {"failing": "crit", "overdue": "warn", "running": "info"}
 
-QUESTIONS: tuple[Question[Any], ...] = (node_problems.QUESTION.at("fast"), _EVENTS, _AUDIT)
+_OWN = (OWN_CPU, OWN_MEMORY)
+"""What the node itself uses, drawn over the last day."""
+
+QUESTIONS: tuple[Question[Any], ...] = (node_problems.QUESTION.at("fast"), _EVENTS, _AUDIT, *day_questions(_OWN))
 """What a node is asked while its detail is open."""
 
 
@@ -33,6 +37,7 @@ def detail_of(row: Row[NodeState]) -> Detail:
     ]
     return Detail(
         title=node.address,
+        charts=day_charts(row.item, _OWN, row.now),
         sections=(
             Section(f"{node.name} {NOTHING} who answers", _identity(row)),
             Section("What is wrong", wrong, "Nothing."),

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from etlmon.contract.node import Health
 from ui import format as fmt
 from ui.glyphs import NOTHING, State
+from ui.problems import alerts as alerts_problems
 from ui.problems import clusters as clusters_problems
 from ui.problems import cron as cron_problems
 from ui.problems import dataproc as dataproc_problems
 from ui.problems import fs as fs_problems
+from ui.problems import host as host_problems
 from ui.problems import logs as logs_problems
 from ui.problems import node as node_problems
 from ui.problems import paths as paths_problems
@@ -47,6 +49,25 @@ def _fullest(row: Row[NodeState]) -> Cell:
 
 def _fullest_percent(row: Row[NodeState]) -> float | None:
     return max((mount.used_percent for mount in row.item.answer(fs_problems.QUESTION) or []), default=None)
+
+
+def _cpu_percent(row: Row[NodeState]) -> float | None:
+    host = row.item.answer(host_problems.QUESTION)
+    return None if host is None or host.cpu is None else host.cpu.busy
+
+
+def _memory_percent(row: Row[NodeState]) -> float | None:
+    host = row.item.answer(host_problems.QUESTION)
+    return None if host is None or not host.memory.total_bytes else host.memory.used_percent
+
+
+def _of_host(row: Row[NodeState], percent: float | None, about: str) -> Cell:
+    """How much is in use, in the tone of what is wrong with that."""
+    host = row.item.answer(host_problems.QUESTION)
+    if percent is None or host is None:
+        return (NOTHING, "dim")
+    level = host_problems.level(host, about)
+    return (fmt.percent(percent), None if level == "ok" else level_tone(level))
 
 
 def _paths(row: Row[NodeState]) -> Cell:
@@ -109,6 +130,19 @@ def _ill_clusters(row: Row[NodeState]) -> int:
     return sum(level in ("warn", "crit") for level in _cluster_levels(row.item))
 
 
+def _alerts(row: Row[NodeState]) -> Cell:
+    """How many alerts are active, in the tone of the worst that nobody looks after."""
+    found = alerts_problems.open_alerts(row.item)
+    if found is None:
+        return (NOTHING, "dim")
+    return (fmt.count(found.count), "dim" if found.level in ("ok", "unknown") else level_tone(found.level))
+
+
+def _alert_count(row: Row[NodeState]) -> int | None:
+    found = alerts_problems.open_alerts(row.item)
+    return None if found is None else found.count
+
+
 def _errors(row: Row[NodeState]) -> Cell:
     """Lines of the severity `error` in the last minute, of all logs of the node."""
     errors = _errors_per_min(row)
@@ -167,10 +201,21 @@ def _seen(row: Row[NodeState]) -> str:
 FIELDS: tuple[Field[NodeState], ...] = (
     Field("state", "STATE", 6, _symbol),
     Field("node", "NODE", 12, lambda row: row.item.name, lambda row: row.item.name, flex=True, most=24),
+    Field("cpu", "CPU", 4, lambda row: _of_host(row, _cpu_percent(row), "cpu"), _cpu_percent, right=True, priority=3),
+    Field(
+        "memory",
+        "MEM",
+        4,
+        lambda row: _of_host(row, _memory_percent(row), "memory"),
+        _memory_percent,
+        right=True,
+        priority=3,
+    ),
     Field("fullest", "FULLEST MOUNT", 18, _fullest, _fullest_percent, flex=True),
     Field("paths", "PATHS", 11, _paths, _path_count, priority=1),
     Field("processes", "PROC", 11, _processes, _ill_processes, priority=1),
     Field("cron", "CRON", 9, _cron, lambda row: cron_problems.ill_count(row.item), priority=2),
+    Field("alerts", "ALERT", 5, _alerts, _alert_count, right=True, priority=2),
     Field("errors", "ERR/m", 5, _errors, _errors_per_min, right=True, priority=3),
     Field("failed", "XFAIL", 5, _failed, lambda row: xferlog_problems.failed_count(row.item), right=True, priority=4),
     Field("clusters", "CLUSTERS", 12, _clusters, _ill_clusters, priority=5),

@@ -27,6 +27,7 @@ from ui.views.detail import Detail, History, Section, facts
 from ui.views.events import events_question, events_section
 from ui.views.history import ceiling, history_questions, history_values
 from ui.views.rows import Field, Row, level_cell
+from ui.views.sampled import byte_ceiling
 from ui.views.table import TableView
 from ui.widgets.cells import Cell
 from ui.widgets.lines import grid
@@ -149,7 +150,7 @@ class PathsView(TableView[PathStats]):
         path = row.item
         return Detail(
             title=path.name or path.path,
-            charts=(_chart(row),),
+            charts=_charts(row),
             sections=(
                 Section(f"{path.path} {NOTHING} {paths_problems.words(path)}", _facts(row)),
                 *_top_sections(row),
@@ -209,15 +210,40 @@ def _top(path: str) -> Question[PathTop]:
     return Question(PATH_TOP, PathTopQuery(path=path), pace="slow")
 
 
-def _chart(row: Row[PathStats]) -> History:
-    ask = partial(_history, row.item.path)
-    values, step = history_values(row, ask, lambda point: point.file_count, hold_sec=_hold_sec(row.item))
-    return History(
-        title=f"files, a column each {fmt.age(step)}",
-        values=values,
-        high=ceiling(max((value for value in values if value is not None), default=0.0)),
-        unit=fmt.short_count,
-    )
+def _charts(row: Row[PathStats]) -> tuple[History, ...]:
+    """The files, and their sizes where these are measured."""
+    ask, hold = partial(_history, row.item.path), _hold_sec(row.item)
+    files, step = history_values(row, ask, lambda point: point.file_count, hold_sec=hold)
+    charts = [
+        History(
+            title=f"files, {fmt.age(step * len(files))}" if files else "files",
+            values=files,
+            high=_end(files),
+            unit=fmt.short_count,
+            whole=True,
+        )
+    ]
+    if row.item.total_bytes is not None:
+        sizes, _ = history_values(row, ask, lambda point: point.total_bytes, hold_sec=hold)
+        if any(size is not None for size in sizes):
+            charts.append(
+                History(
+                    title=f"bytes, {fmt.age(step * len(sizes))}",
+                    values=sizes,
+                    high=byte_ceiling(_largest(sizes)),
+                    unit=fmt.size,
+                    whole=True,
+                )
+            )
+    return tuple(charts)
+
+
+def _end(values: Sequence[float | None]) -> float:
+    return ceiling(_largest(values))
+
+
+def _largest(values: Sequence[float | None]) -> float:
+    return max((value for value in values if value is not None), default=0.0)
 
 
 def _hold_sec(path: PathStats) -> float:

@@ -25,7 +25,8 @@ _LEAST_FOR_AXIS = 20
 class Chart(Widget):
     """The newest values, as many as fit, the newest at the right; a gap where there was none.
 
-    `low` and `high` are the ends of the axis, `warn` and `critical` colour the rows above them.
+    `low` and `high` are the ends of the axis, `warn` and `critical` colour the rows above them. With `whole` all of the
+    values are spread over the width instead, so that both edges stay the same moments on every screen.
     """
 
     DEFAULT_CSS = "Chart { height: 1fr; min-height: 2; background: $surface; color: $foreground; }"
@@ -39,6 +40,7 @@ class Chart(Widget):
         *,
         mode: Mode = "area",
         unit: str | Callable[[float], str] = "%",
+        whole: bool = False,
         id: str | None = None,  # noqa: A002 (Textual's name)
         classes: str | None = None,
     ) -> None:
@@ -48,15 +50,16 @@ class Chart(Widget):
         self._low, self._high, self._warn, self._critical = low, high, warn, critical
         self._mode: Mode = mode
         self._unit = unit
+        self._whole = whole
         self._values: Values = ()
         self._built: tuple[tuple[int, int], list[Strip]] = ((0, 0), [])
 
     def show(self, values: Values, *, high: float | None = None) -> None:
         """Draw these values, oldest first. `high` is the new end of the axis."""
-        if high is not None:
-            self._high = high
-        self._values = tuple(values)
-        self._forget()
+        shown = (tuple(values), self._high if high is None else high)
+        if shown != (self._values, self._high):
+            self._values, self._high = shown
+            self._forget()
 
     def _forget(self) -> None:
         self._built = ((0, 0), [])
@@ -81,7 +84,10 @@ class Chart(Widget):
         edge = max(map(width_of, labels))
         plot = width - edge
         draw = area if self._mode == "area" else line
-        drawn = draw(self._values, plot, height, self._low, self._high, self.painter.glyphs)
+        glyphs = self.painter.glyphs
+        across = 1 if self._mode == "area" or glyphs.is_ascii else _DOT_COLUMNS
+        values = spread(self._values, plot * across) if self._whole else self._values
+        drawn = draw(values, plot, height, self._low, self._high, glyphs)
         lines: list[Strip] = []
         for y, (label, text) in enumerate(zip(labels, drawn, strict=True)):
             runs: list[Run] = [(label, "dim"), (text, self._tone(y, height))]
@@ -137,6 +143,17 @@ def line(values: Values, width: int, height: int, low: float, high: float, glyph
     if glyphs.is_ascii:
         return ["".join("*" if bits else " " for bits in row) for row in grid]
     return ["".join(chr(_BRAILLE + bits) if bits else " " for bits in row) for row in grid]
+
+
+def spread(values: Values, count: int) -> list[float | None]:
+    """All of the values as `count` of them: the mean of those that fall together, or each several times."""
+    found: list[float | None] = []
+    for index in range(count if values else 0):
+        first = index * len(values) // count
+        last = max(first + 1, (index + 1) * len(values) // count)
+        known = [value for value in values[first:last] if value is not None and not math.isnan(value)]
+        found.append(sum(known) / len(known) if known else None)
+    return found
 
 
 def _newest(values: Values, count: int) -> list[float | None]:

@@ -16,6 +16,8 @@ _GAP = 2
 class HeaderInfo:
     """What the header says. Counts of nodes by state, counts of problems, the node that answers and since when.
 
+    `alerts` are active, and `alerts_state` is the worst of those that nobody looks after.
+
     `host` is the name of the machine that really answered; `age_sec` how old its latest answer is; `state` how it is.
     `badges` are short words that must not be missed: PAUSED, READ-ONLY, `clock +12 s`.
     """
@@ -32,6 +34,8 @@ class HeaderInfo:
     problem: str = ""
     critical: int = 0
     warnings: int = 0
+    alerts: int = 0
+    alerts_state: State = "ok"
     badges: Sequence[tuple[str, Tone]] = ()
     clock: str = ""
 
@@ -95,6 +99,10 @@ class HeaderLine(OneLine):
             runs += [(f"{info.critical} crit", "crit"), (" ", None)]
         if info.warnings:
             runs += [(f"{info.warnings} warn", "warn"), (" ", None)]
+        if info.alerts:
+            attended = info.alerts_state in ("ok", "unknown")
+            said = f"{info.alerts} alert{'' if info.alerts == 1 else 's'}"
+            runs += [(said, "dim" if attended else cast(Tone, info.alerts_state)), (" ", None)]
         if runs:
             runs.append((" ", None))
         return [*runs, (f"{info.clock} ", None)]

@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from tests.ui.textsnap import screen_lines, screen_styles, screen_text
 from tests.ui.widgets.stage import Stage, play
 from ui.glyphs import ASCII, UNICODE, Glyphs
-from ui.widgets.chart import Chart, Mode, area, line
+from ui.widgets.chart import Chart, Mode, area, line, spread
 
 VALUES = st.lists(st.none() | st.floats(), max_size=80)
 TABLES = st.sampled_from([UNICODE, ASCII])
@@ -25,6 +25,23 @@ def test_a_plot_fills_its_place_whatever_the_values(
 def test_an_area_rises_in_eighths_with_the_newest_at_the_right() -> None:
     assert area([None, 0, 25, 50, 75, 100], 8, 2, 0, 100, UNICODE) == ["      ▄█", "   ▁▄███"]
     assert area([1, 2, 100], 2, 1, 0, 100, UNICODE) == ["▁█"]
+
+
+def test_what_is_spread_fills_the_width_from_its_first_to_its_last_value() -> None:
+    assert spread([1, 3, None, 8], 2) == [2, 8]
+    assert spread([None, None, 4, 6], 2) == [None, 5]
+    assert spread([1, 2], 6) == [1, 1, 1, 2, 2, 2]
+    assert spread([], 6) == []
+
+
+@given(st.lists(st.none() | st.floats(0, 1e9), min_size=1, max_size=200), st.integers(1, 400))
+def test_a_spread_invents_no_value_and_loses_no_end(values: list[float | None], count: int) -> None:
+    found = spread(values, count)
+    known = [value for value in values if value is not None]
+    assert len(found) == count
+    assert all(value is None or min(known) - 1 <= value <= max(known) + 1 for value in found)
+    if count >= len(values):
+        assert (found[0], found[-1]) == (values[0], values[-1])
 
 
 def test_a_line_joins_its_values_and_breaks_at_a_gap() -> None:
@@ -79,3 +96,9 @@ def test_a_new_end_of_the_axis_is_drawn() -> None:
         assert screen_lines(stage)[0].startswith("1000│")
 
     play(chart, act=act, size=(30, 4))
+
+
+def test_a_whole_chart_shows_all_of_a_time_however_narrow_it_is() -> None:
+    values: list[float | None] = [*[100.0] * 500, *[0.0] * 500]
+    stage = chart_screen(Chart(0, 100, whole=True), values, (10, 3))
+    assert stage.title.splitlines() == ["█████", "█████", "█████▁▁▁▁▁"]

@@ -13,7 +13,7 @@ from textual.widgets import Label
 from tests.ui.textsnap import assert_looks_like, screen_lines, screen_styles, screen_text, screen_widths
 from tests.ui.widgets.stage import HOSTILE, Stage, play, play_on
 from ui import format as fmt
-from ui.glyphs import ASCII, UNICODE, Glyphs
+from ui.glyphs import ASCII, UNICODE, Glyphs, State
 from ui.widgets.bar import bar, blocks
 from ui.widgets.cells import Cell
 from ui.widgets.chart import Chart
@@ -141,6 +141,21 @@ def test_the_header_says_that_the_node_is_down_and_that_the_screen_stands_still(
     shown = header_text(info, 100, ASCII)
     assert "web2 x connection refused" in shown
     assert "PAUSED 12 s" in shown
+
+
+@pytest.mark.parametrize(
+    ("alerts", "state", "said", "tone"),
+    [(0, "ok", "", None), (1, "crit", "1 alert", "crit"), (6, "warn", "6 alerts", "warn"), (2, "ok", "2 alerts", "dim"),
+     (3, "unknown", "3 alerts", "dim")],
+)  # fmt: skip
+def test_the_header_counts_alerts_in_the_tone_of_the_worst_that_nobody_looks_after(
+    alerts: int, state: State, said: str, tone: str | None
+) -> None:
+    header = HeaderLine()
+    header.info = HeaderInfo(alerts=alerts, alerts_state=state, clock="06:00:00")
+    found = [run for run in header._right() if "alert" in run[0]]
+    assert found == ([(said, tone)] if said else [])
+    assert header_text(header.info, 80).endswith(f" {said}  06:00:00 " if said else " 06:00:00 ")
 
 
 def test_tabs_have_long_names_short_names_or_keys_alone() -> None:
