@@ -14,6 +14,7 @@ from bench.figure import Figure
 MODULES = {
     "bench.node_cost": ("P1", "P2", "P7"),
     "bench.procs": ("P2b",),
+    "bench.host": ("P2c",),
     "bench.tail": ("P3",),
     "bench.cronlog": ("P3b",),
     "bench.walk": ("P4", "P4b"),
@@ -21,8 +22,11 @@ MODULES = {
     "bench.ui": ("P6", "P6b"),
     "bench.widgets": ("P6b",),
     "bench.logview": ("P6c",),
+    "bench.metrics": ("P8",),
     "bench.clusters": ("P9", "P9b"),
     "bench.dataproc": ("P10",),
+    "bench.alerts": ("P11",),
+    "bench.history": ("P13",),
 }
 
 

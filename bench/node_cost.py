@@ -1,7 +1,8 @@
 """What a node costs its host: memory (P1), processor (P2) and the wait for its first answer (P7).
 
 The node watches mounts, paths, logs, processes, cron jobs and an FTP server's log. It is looked at twice: while its
-logs are silent (P2), and while they grow (P1). The peer is Prometheus' node_exporter, which reads the same mounts. By
+logs are silent (P2), and while they grow (P1). The peers are Prometheus' node_exporter, which reads the same mounts,
+and glances, which looks at all it knows as often as the node looks at processes. By
 default the node settles for some seconds; ETLMON_BENCH_LONG=1 takes an hour: after 5 minutes silent for 25, and with
 growing logs for 25 more.
 """
@@ -16,13 +17,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figure import Figure
-from bench.processes import Memory, answers, cpu_sec, free_port, memory, program
+from bench.processes import Memory, answers, cpu_sec, free_port, glances, memory, program
 from tests.torture.following import writer
 
 ROUNDS = 5
@@ -148,6 +149,20 @@ def _exporter(port: int) -> contextlib.AbstractContextManager[tuple[int, float]]
     return program([EXPORTER, f"--web.listen-address=127.0.0.1:{port}"], f"http://127.0.0.1:{port}/")
 
 
+@contextlib.contextmanager
+def _glances() -> Iterator[int]:
+    """Its pid; without its screen."""
+    process = subprocess.Popen(
+        [glances() or "glances", "-q", "-t", "5"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
 def _start(config: Path) -> Figure:
     node, exporter = [], []
     for _ in range(ROUNDS):
@@ -185,7 +200,7 @@ class Course:
 def _cost(config: Path, mounts: int) -> list[Figure]:
     long = os.environ.get("ETLMON_BENCH_LONG") == "1"
     settle_sec, watch_sec = (300.0, 1500.0) if long else (8.0, 30.0)
-    (quiet, quiet_exporter), (busy, busy_exporter) = _watch(config, settle_sec, watch_sec)
+    quiet, busy = _watch(config, settle_sec, watch_sec)
     own = (
         f"{mounts} mounts more than the host has, {PATHS} paths of {FILES_PER_PATH:,} files, {LOGS} logs, an xferlog, "
         f"{WATCHES} watches among {PROCESSES} processes, {CRON_JOBS} cron jobs"
@@ -194,14 +209,16 @@ def _cost(config: Path, mounts: int) -> list[Figure]:
     over = f"over {watch_sec:g} s" + ("" if long else "; ETLMON_BENCH_LONG=1 for 25 minutes")
 
     def memory_figure(what: str, pick: Callable[[Course], float], note: str, budget: float | None = None) -> Figure:
-        peers = (("node_exporter", pick(busy_exporter)),) if busy_exporter else ()
-        return Figure(id="P1", what=what, measured=pick(busy), unit="MiB", budget=budget, peers=peers, note=note)
+        measured, *peers = [(name, pick(course)) for name, course in busy.items()]
+        return Figure(
+            id="P1", what=what, measured=measured[1], unit="MiB", budget=budget, peers=tuple(peers), note=note
+        )
 
-    def processor_figure(what: str, node: Course, exporter: Course | None, budget: float | None = None) -> Figure:
-        peers = (("node_exporter", exporter.percent),) if exporter else ()
+    def processor_figure(what: str, courses: Courses, budget: float | None = None) -> Figure:
+        measured, *peers = [(name, course.percent) for name, course in courses.items()]
         note = f"over {watch_sec:g} s with children; each asked every {SCRAPE_SEC:g} s"
         return Figure(
-            id="P2", what=what, measured=node.percent, unit="% of a core", budget=budget, peers=peers, note=note
+            id="P2", what=what, measured=measured[1], unit="% of a core", budget=budget, peers=tuple(peers), note=note
         )
 
     return [
@@ -209,51 +226,55 @@ def _cost(config: Path, mounts: int) -> list[Figure]:
         memory_figure("of it, what nobody shares", lambda course: course.unshared, f"median {over}"),
         memory_figure("at most, with the children that scan", lambda course: course.most, over),
         memory_figure("growth of its own resident memory", lambda course: course.growth, over),
-        processor_figure("processor time of a node at default intervals, its logs silent", quiet, quiet_exporter, 0.5),
-        processor_figure(f"the same with {traffic}", busy, busy_exporter),
+        processor_figure("processor time of a node at default intervals, its logs silent", quiet, 0.5),
+        processor_figure(f"the same with {traffic}", busy),
     ]
 
 
-Courses = tuple[Course, Course | None]
+Courses = dict[str, Course]
+"""By program: first the node, then its peers."""
 
 
 def _watch(config: Path, settle_sec: float, watch_sec: float) -> tuple[Courses, Courses]:
-    """The courses of the node and of the exporter where there is one, run and asked side by side.
+    """The courses of the node and of the peers that there are, run and asked side by side.
 
     First while the logs are silent, then while they grow.
     """
     with ExitStack() as programs:
         ports = free_port(), free_port()
-        pids, urls = [programs.enter_context(_node(config, ports[0]))[0]], [f"http://127.0.0.1:{ports[0]}/api/v1/fs"]
+        pids = {"etlmon": programs.enter_context(_node(config, ports[0]))[0]}
+        urls = [f"http://127.0.0.1:{ports[0]}/api/v1/fs"]
         if shutil.which(EXPORTER):
-            pids.append(programs.enter_context(_exporter(ports[1]))[0])
+            pids["node_exporter"] = programs.enter_context(_exporter(ports[1]))[0]
             urls.append(f"http://127.0.0.1:{ports[1]}/metrics")
-        _ask_for(settle_sec, urls, pids)
+        if glances() is not None:
+            pids["glances"] = programs.enter_context(_glances())
+        _ask_for(settle_sec, urls, pids.values())
         quiet = _course(watch_sec, urls, pids)
         with _traffic(config.parent):
-            _ask_for(settle_sec, urls, pids)
+            _ask_for(settle_sec, urls, pids.values())
             busy = _course(watch_sec, urls, pids)
     return quiet, busy
 
 
-def _course(watch_sec: float, urls: list[str], pids: list[int]) -> Courses:
-    before, began = [(memory(pid, with_children=False).rss_bytes, cpu_sec(pid)) for pid in pids], time.monotonic()
-    samples = _ask_for(watch_sec, urls, pids)
+def _course(watch_sec: float, urls: list[str], pids: Mapping[str, int]) -> Courses:
+    before = {pid: (memory(pid, with_children=False).rss_bytes, cpu_sec(pid)) for pid in pids.values()}
+    began = time.monotonic()
+    samples = _ask_for(watch_sec, urls, pids.values())
     wall_sec = time.monotonic() - began
-    node, *exporter = [
-        Course(
+    return {
+        name: Course(
             usual=statistics.median(sample.rss_bytes for sample in samples[pid]) / MIB,
             unshared=statistics.median(sample.uss_bytes for sample in samples[pid]) / MIB,
             most=max(sample.rss_bytes for sample in samples[pid]) / MIB,
-            growth=(memory(pid, with_children=False).rss_bytes - rss) / MIB,
-            percent=100 * (cpu_sec(pid) - cpu) / wall_sec,
+            growth=(memory(pid, with_children=False).rss_bytes - before[pid][0]) / MIB,
+            percent=100 * (cpu_sec(pid) - before[pid][1]) / wall_sec,
         )
-        for pid, (rss, cpu) in zip(pids, before, strict=True)
-    ]
-    return node, next(iter(exporter), None)
+        for name, pid in pids.items()
+    }
 
 
-def _ask_for(seconds: float, urls: list[str], pids: list[int]) -> dict[int, list[Memory]]:
+def _ask_for(seconds: float, urls: list[str], pids: Collection[int]) -> dict[int, list[Memory]]:
     """For that long ask each address once every SCRAPE_SEC, as a scraper would, and look at the memory meanwhile."""
     end, next_scrape = time.monotonic() + seconds, 0.0
     samples: dict[int, list[Memory]] = {pid: [] for pid in pids}

@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import resource
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -52,6 +55,33 @@ def program(
         process.wait(timeout=10)
 
 
+def glances() -> str | None:
+    """Where glances is: on the path, or in the environment of this Python."""
+    return shutil.which("glances") or shutil.which("glances", path=str(Path(sys.executable).parent))
+
+
+def glances_looks(plugins: str, looks: int) -> list[tuple[str, float]]:
+    """Milliseconds of processor time that glances takes for a look with these plugins: a long run less a short one.
+
+    Of each the cheapest of three: its start costs more than many looks, and never the same.
+    """
+    found = glances()
+    if found is None:
+        return []
+
+    def cost(times: int) -> float:
+        began = children_sec()
+        only = ["--disable-plugin", "all", "--enable-plugin", plugins]
+        command = [found, "-q", *only, "-t", "0.5", "--stop-after", str(times)]
+        subprocess.run(
+            command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        return (children_sec() - began) * 1000
+
+    short, long = (min(cost(times) for _ in range(3)) for times in (2, looks + 2))
+    return [("glances", (long - short) / looks)]
+
+
 def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - all its addresses are http://
@@ -70,6 +100,12 @@ def _ticks(pid: int, *, with_ended: bool) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     # utime, stime, cutime, cstime: fields 14 to 17, of which the first two are gone with "pid (comm)".
     return sum(map(int, fields[11 : 15 if with_ended else 13]))
+
+
+def children_sec() -> float:
+    """User and system time of the children of this process that ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def children(pid: int) -> list[int]:

@@ -7,16 +7,15 @@ one, so that its start does not count), and psutil, by which most other tools do
 import asyncio
 import contextlib
 import os
-import resource
 import shutil
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.figure import Figure
+from bench.processes import children_sec, glances_looks
 from node.clock import utc_now
 from node.collectors.processes import ProcessCollector
 from node.settings import ProcessWatch
@@ -37,7 +36,7 @@ def _figure(size: int) -> Figure:
     with _host_of(size) as names:
         count = _processes()
         ours, first, children = asyncio.run(_looks(names))
-        peers = [("ps", _ps()), *_glances(), *_psutil()]
+        peers = [("ps", _ps()), *glances_looks("processlist,processcount", GLANCES_LOOKS), *_psutil()]
     return Figure(
         id="P2b",
         what=f"a look at {count:,} processes, {WATCHED} of them watched",
@@ -78,13 +77,13 @@ async def _looks(names: list[str]) -> tuple[float, float, float]:
     collector = ProcessCollector([ProcessWatch(match=name) for name in names], interval_sec=5.0)
 
     async def look() -> tuple[float, float]:
-        own, below = time.process_time(), _children_sec()
+        own, below = time.process_time(), children_sec()
         async for reading in collector.readings(utc_now()):
             (looked,) = reading.rows
             assert sum(watch.running for watch in looked.watches) == WATCHED
         own = time.process_time() - own
         await collector.close()
-        return own * 1000, (_children_sec() - below) * 1000
+        return own * 1000, (children_sec() - below) * 1000
 
     first = sum(await look())
     # Young processes are compared again until they are some minutes old; that is no usual look.
@@ -98,16 +97,11 @@ async def _looks(names: list[str]) -> tuple[float, float, float]:
     return statistics.median(own + below for own, below in costs), first, child
 
 
-def _children_sec() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def _cost_of(command: list[str | Path]) -> float:
     """Milliseconds of processor time."""
-    before = _children_sec()
+    before = children_sec()
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return (_children_sec() - before) * 1000
+    return (children_sec() - before) * 1000
 
 
 def _median(measure: Callable[[], float], rounds: int = ROUNDS) -> float:
@@ -116,18 +110,6 @@ def _median(measure: Callable[[], float], rounds: int = ROUNDS) -> float:
 
 def _ps() -> float:
     return _median(lambda: _cost_of(["ps", "-eo", "pid,ppid,user,stat,time,rss,nlwp,args"]))
-
-
-def _glances() -> list[tuple[str, float]]:
-    glances = shutil.which("glances") or shutil.which("glances", path=str(Path(sys.executable).parent))
-    if glances is None:
-        return []
-
-    def cost(looks: int) -> float:
-        plugins = ["--disable-plugin", "all", "--enable-plugin", "processlist,processcount"]
-        return _cost_of([glances, "-q", *plugins, "-t", "0.5", "--stop-after", str(looks)])
-
-    return [("glances", (cost(GLANCES_LOOKS + 2) - cost(2)) / GLANCES_LOOKS)]
 
 
 def _psutil() -> list[tuple[str, float]]:

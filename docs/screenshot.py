@@ -1,5 +1,7 @@
 """`make screenshot`: the pictures in README, of the real screens over the demo's node.
 
+Those of what must have been watched for an hour are taken over nodes that are made up.
+
 The app runs headless at 120x36, exports SVG, and chromium (which lays out Korean and box characters as a terminal
 does) turns it into PNG under docs/images/.
 """
@@ -16,7 +18,10 @@ from pathlib import Path
 from etlmon.demo import NODE_YAML, demo_node
 from tests.fakes.dataproc import fake_dataproc
 from tests.fakes.dataproc_estate import Estate, Region, cluster, job
+from tests.fakes.nodes import FakeNode
 from tests.fakes.proxmox import PASSWORD, fake_proxmox
+from tests.ui.hosts import in_trouble, says
+from tests.ui.looking import looking
 from ui.app import EtlmonApp
 from ui.settings import NodeAddress, UiSettings
 
@@ -32,6 +37,10 @@ SHOTS = {
     "cron": ("6",),
     "xferlog": ("7",),
     "clusters": ("8",),
+}
+OF_A_PAST = {
+    "alerts": ("9",),
+    "host": ("0",),
 }
 SETTLE_SEC = 40.0
 # What happens to be mounted below /mnt and /tmp on the machine that takes the pictures is not for everybody.
@@ -110,6 +119,21 @@ async def take(well: str, troubled: str) -> dict[str, str]:
     return shots
 
 
+async def take_of_a_past() -> dict[str, str]:
+    """The SVG text of the shots for which a node must have been watched for an hour."""
+    shots: dict[str, str] = {}
+    async with FakeNode(node_id="id-1") as well, FakeNode(node_id="id-2") as troubled:
+        says(well, "prod-etl-01")
+        in_trouble(troubled, "dw-load-02")
+        async with looking([("prod-etl-01", well.url), ("dw-load-02", troubled.url)], size=SIZE) as eye:
+            await eye.press("right_square_bracket")
+            for name, keys in OF_A_PAST.items():
+                await eye.press(*keys)
+                await asyncio.sleep(3)
+                shots[name] = eye.app.export_screenshot(title="etlmon ui")
+    return shots
+
+
 def to_png(svg: str, target: Path) -> None:
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory) / "shot.svg"
@@ -136,9 +160,10 @@ def to_png(svg: str, target: Path) -> None:
 def main() -> int:
     IMAGES.mkdir(exist_ok=True)
     with clouds() as more, demo_node(WELL + more) as well, demo_node(TROUBLED) as troubled:
-        for name, svg in asyncio.run(take(well, troubled)).items():
-            to_png(svg, IMAGES / f"{name}.png")
-            print(IMAGES / f"{name}.png")
+        shots = asyncio.run(take(well, troubled))
+    for name, svg in (shots | asyncio.run(take_of_a_past())).items():
+        to_png(svg, IMAGES / f"{name}.png")
+        print(IMAGES / f"{name}.png")
     return 0
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 _PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
+    "alertmanager": (("alertmanager", "prometheus-alertmanager"), "--version"),
     "anacron": (("anacron", "/usr/sbin/anacron"), "-V"),
     "bash": (("bash",), "--version"),
     "chromium": (("chromium", "chromium-browser", "google-chrome"), "--version"),
@@ -39,6 +40,7 @@ _PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
     "node_exporter": (("node_exporter", "prometheus-node-exporter"), "--version"),
     "nsenter": (("nsenter",), "--version"),
     "proftpd": (("proftpd", "/opt/etlmon-peers/bin/proftpd"), "--version"),
+    "prometheus": (("prometheus",), "--version"),
     "promtool": (("promtool",), "--version"),
     "rsyslogd": (("rsyslogd", "/usr/sbin/rsyslogd"), "-v"),
     "run-parts": (("run-parts",), "--version"),

@@ -16,7 +16,7 @@ FIRST_SPAN = timedelta(days=7)
 
 _WITHIN_SEC = 20.0
 _MOST_BYTES = 4 * 1024 * 1024
-_FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID"
+_FIELDS = "MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_SOURCE_REALTIME_TIMESTAMP"
 _DENIED = "not seeing messages from other users"
 _NO_SUCH_PLACE = "cursor"
 
@@ -76,7 +76,8 @@ class _Record(msgspec.Struct):
     """An entry of the journal, systemd.journal-fields(7). Bytes that are no text stand there as numbers."""
 
     cursor: str = msgspec.field(name="__CURSOR")
-    micros: str = msgspec.field(name="__REALTIME_TIMESTAMP")
+    taken: str = msgspec.field(name="__REALTIME_TIMESTAMP")
+    sent: str | None = msgspec.field(default=None, name="_SOURCE_REALTIME_TIMESTAMP")
     message: str | list[int] | None = msgspec.field(default=None, name="MESSAGE")
     program: str = msgspec.field(default="", name="SYSLOG_IDENTIFIER")
     said_pid: str = msgspec.field(default="", name="SYSLOG_PID")
@@ -84,7 +85,8 @@ class _Record(msgspec.Struct):
 
     @property
     def at(self) -> datetime:
-        return datetime.fromtimestamp(int(self.micros) / 1e6, UTC)
+        """When cron said it: a busy journal takes it later."""
+        return datetime.fromtimestamp(int(self.sent or self.taken) / 1e6, UTC)
 
     def entry(self) -> Entry | None:
         if self.program not in PROGRAMS or self.message is None:

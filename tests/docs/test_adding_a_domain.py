@@ -88,7 +88,7 @@ def test_the_new_view_shows_it(host: NodeUnderTest, sources: Path) -> None:
     )
     try:
         terminal.wait_for("Net")
-        terminal.keys("9")
+        terminal.keys("I")
         terminal.wait(lambda screen: "INTERFACE" in screen and "lo " in screen, "the loopback interface")
     finally:
         terminal.close()

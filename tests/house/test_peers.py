@@ -46,7 +46,7 @@ def test_a_program_that_does_not_run_is_missing(tmp_path: Path, monkeypatch: pyt
 
 
 def test_an_unknown_peer_is_a_mistake_of_the_test() -> None:
-    with pytest.raises(ValueError, match="no peer is called 'tmucks'; known are anacron, bash"):
+    with pytest.raises(ValueError, match="no peer is called 'tmucks'; known are alertmanager, anacron, bash"):
         require("tmucks")
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import re
 import signal
 import socket
 import stat
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from node import daemon
+from node.listen import ListenError, listening
 from node.settings import Node, NodeSettings
 from tests.fakes.hangfs import hangfs
 from tests.node.collecting import until
@@ -109,6 +111,43 @@ def test_a_port_that_is_taken_is_named_with_its_holder(tmp_path: Path) -> None:
     assert not (tmp_path / "etlmon.db").exists()
 
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - on a port that is free, for a moment
+METRICS_TOO = "already, and /metrics is answered there, too; set host.metrics_listen to another port"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("127.0.0.1", "localhost"), ("127.0.0.1", EVERYWHERE), (EVERYWHERE, "127.0.0.2")]
+)
+def test_a_port_for_metrics_that_node_listen_has_is_said_to_be_there_however_it_is_spelled(
+    first: str, second: str
+) -> None:
+    with listening(f"{first}:0") as (address, sockets):
+        listen = f"{second}:{port_of(address)}"
+        said = f"cannot listen on {listen}: node.listen has port {port_of(address)} {METRICS_TOO}"
+        with (
+            pytest.raises(ListenError, match=re.escape(said)),
+            listening(listen, key="host.metrics_listen", beside=sockets),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("second", ["127.0.0.2", "[::1]"])
+def test_one_port_on_two_addresses_is_listened_to_on_both(second: str) -> None:
+    with listening("127.0.0.1:0") as (address, sockets):
+        listen = f"{second}:{port_of(address)}"
+        with listening(listen, key="host.metrics_listen", beside=sockets) as (told, _):
+            assert told == f"http://{listen}"
+
+
+def test_a_node_does_not_blame_its_own_port_on_another_program(tmp_path: Path) -> None:
+    with listening("127.0.0.1:0") as (address, _):
+        port = port_of(address)
+    config = f"node: {{listen: '127.0.0.1:{port}'}}\nhost: {{metrics_listen: 'localhost:{port}'}}\n"
+    with node(tmp_path, config) as started:
+        line = refused(started)
+    assert line == f"cannot listen on localhost:{port}: node.listen has port {port} {METRICS_TOO}"
+
+
 @pytest.mark.parametrize(
     ("listen", "said"),
     [
@@ -174,7 +213,13 @@ def test_sighup_takes_a_good_file_as_a_whole(tmp_path: Path) -> None:
         started.signal(signal.SIGHUP)
         wait_until(lambda: started.get()[1].get("node_name") == "renamed")
         health = started.get()[1]
-        assert [collector["name"] for collector in health["collectors"]] == ["fs", f"paths:{data}", "cron", "clusters"]
+        assert [collector["name"] for collector in health["collectors"]] == [
+            "fs",
+            "host",
+            f"paths:{data}",
+            "cron",
+            "clusters",
+        ]
         assert health["collectors"][0]["last_run_at"] == ran_at, "an unchanged collector does not begin anew"
         wait_until(lambda: [row["status"] for row in started.get("/api/v1/paths")[1]] == ["OK"])
         assert started.stopped() == 0
@@ -271,6 +316,7 @@ import asyncio, sys, threading, time
 from collections.abc import AsyncIterator
 from etlmon import logs
 from node import daemon
+from node.listen import ListenError, listening
 from node.collector import Collector, Reading, Registration
 from node.settings import Node, NodeSettings
 
@@ -398,6 +444,7 @@ def test_a_host_that_hides_its_boot_id_is_watched_without_it(tmp_path: Path) -> 
 HOMELESS = """
 import os
 from node import daemon
+from node.listen import ListenError, listening
 from node.settings import Node, NodeSettings
 for name in ("HOME", "XDG_STATE_HOME"):
     os.environ.pop(name, None)

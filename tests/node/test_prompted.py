@@ -96,7 +96,7 @@ def test_a_prompt_that_fails_is_a_failure_everybody_sees_and_no_hot_loop(
             await until(lambda: stage.health().status == "failing")
             assert stage.health().last_error == "ValueError: no such bell"
             failures = stage.runner.samples.find(
-                "etlmon_collector_failures_total", {"collector": "one", "domain": "tests"}
+                "agent_collector_errors_total", {"collector": "one", "domain": "tests"}
             )
             assert failures is not None
             assert failures.value >= 1

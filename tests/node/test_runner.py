@@ -261,14 +261,12 @@ def test_the_runner_states_samples_about_each_collector(tmp_path: Path) -> None:
         async with running(tmp_path, Scripted(failing, name="ill"), Scripted(nothing, name="well")) as stage:
             await until(lambda: stage.health("ill").status == "failing" and stage.health("well").status == "ok")
             values = {(one.name, dict(one.labels)["collector"]): one.value for one in stage.runner.samples}
-            assert values["etlmon_collector_up", "ill"] == 0
-            assert values["etlmon_collector_up", "well"] == 1
-            assert values["etlmon_collector_failures_total", "ill"] >= 1
-            assert values["etlmon_collector_duration_seconds", "well"] > 0
-            assert values["etlmon_collector_last_success_timestamp_seconds", "well"] == pytest.approx(
-                time.time(), abs=30
-            )
-            assert ("etlmon_collector_last_success_timestamp_seconds", "ill") not in values
+            assert values["agent_collector_status", "ill"] == 0
+            assert values["agent_collector_status", "well"] == 1
+            assert values["agent_collector_errors_total", "ill"] >= 1
+            assert values["agent_collector_duration_seconds", "well"] > 0
+            assert values["agent_collector_last_success_timestamp", "well"] == pytest.approx(time.time(), abs=30)
+            assert ("agent_collector_last_success_timestamp", "ill") not in values
 
     asyncio.run(check())
 
@@ -489,7 +487,7 @@ def test_new_settings_leave_alone_what_did_not_change_and_replace_the_rest(tmp_p
             assert runner.collectors["same"] is before["same"]
             assert runner.collectors["changed"] is not before["changed"]
             assert [made[number].closed for number in range(3)] == [0, 1, 1]
-            assert runner.samples.find("etlmon_collector_up", {"collector": "gone", "domain": "tests"}) is None
+            assert runner.samples.find("agent_collector_status", {"collector": "gone", "domain": "tests"}) is None
             await until(lambda: all(health.status == "ok" for health in runner.health()))
             await runner.stop()
             assert runner.collectors == {}

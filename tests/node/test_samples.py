@@ -54,3 +54,20 @@ def test_a_number_stated_twice_in_one_run_is_the_later_one() -> None:
     table = SampleTable()
     table.replace("one", [Sample("etlmon_test", 1), Sample("etlmon_test", 2)], AT)
     assert [stated.value for stated in table] == [2]
+
+
+def test_a_number_says_who_stated_it() -> None:
+    table = SampleTable()
+    table.replace("fs", [Sample("etlmon_fs_up", 1.0, {"mount": "/"})], AT)
+    assert [stated.owner for stated in table] == ["fs"]
+
+
+def test_a_listener_hears_all_that_an_owner_states_each_time_it_does() -> None:
+    table, heard = SampleTable(), list[tuple[list[float], datetime]]()
+    table.replace("fs", [usage("/", 1)], AT)
+    table.listen(lambda stated, at: heard.append(([one.value for one in stated], at)))
+    later = AT + timedelta(seconds=15)
+    table.replace("fs", [usage("/", 2), usage("/usb", 3)], AT)
+    table.replace("fs", [usage("/", 2), usage("/", 4)], later)
+    table.remove("fs")
+    assert heard == [([2, 3], AT), ([4], later)]

@@ -83,7 +83,7 @@ def test_with_every_level_the_exit_code_comes_from_the_log(tmp_path: Path) -> No
         assert (row.state, row.last_exit_code, row.last_duration_sec) == ("failed", 3, 2.0)
         assert row.state_reason == "it ended with exit status 3"
         assert looks.kinds == ["job_failed"]
-        assert looks.samples()[f"etlmon_cron_last_exit_code {row.job_id} /etc/cron.d/etl"] == 3
+        assert looks.samples()[f"etlmon_cron_last_exit_code {row.job_id} {row.command} /etc/cron.d/etl"] == 3
         assert (await looks.source("daemon")).reason is None
 
     play(tmp_path, scenario)
@@ -103,7 +103,7 @@ def test_a_due_time_that_passes_without_a_start_is_missed_within_the_grace_and_a
         assert (run.state, run.reason) == ("missed", "cron is not running")
         assert "cron_stopped" in looks.kinds
         assert looks.kinds[-1] == "job_missed"
-        assert looks.samples()[f"etlmon_cron_missed {run.job_id} /etc/cron.d/etl"] == 1
+        assert looks.samples()[f"etlmon_cron_missed {run.job_id} {(await looks.job()).command} /etc/cron.d/etl"] == 1
         looks.proc.start_cron("-f")
         await looks.look(61)
         assert looks.kinds[-1] == "cron_started"

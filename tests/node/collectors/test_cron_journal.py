@@ -82,6 +82,13 @@ def test_entries_are_read_with_their_time_and_process(journalctl: Journalctl) ->
     assert (read.first, read.latest, read.status, read.more) == (after(1), START, "ok", False)
 
 
+def test_an_entry_that_a_busy_journal_took_late_has_the_time_at_which_it_was_said(journalctl: Journalctl) -> None:
+    said = str(int(after(1).timestamp() * 1e6))
+    journalctl.says(record(3, "(etl) CMD (/opt/load)", _SOURCE_REALTIME_TIMESTAMP=said))
+    (read,) = journalctl.read()
+    assert [entry.at for entry in read.entries] == [after(1)]
+
+
 def test_the_first_read_is_limited_and_the_next_goes_on_behind_it(journalctl: Journalctl) -> None:
     journalctl.says(record(1, "(etl) CMD (/opt/load)"), record(2, "(etl) CMD (/opt/load)"))
     first, second = journalctl.read(times=2)

@@ -209,6 +209,23 @@ def test_another_file_system_than_expected_is_an_error_and_states_no_size(tmp_pa
 
 
 @pytest.mark.peer("fuse")
+def test_a_mount_that_may_not_be_looked_at_is_not_said_to_be_down(tmp_path: Path) -> None:
+    async def scenario(watch: Watch) -> None:
+        assert (await watch.look())[str(where)].state == "ok"
+        served.deny()
+        assert (await watch.look())[str(where)].state == "denied"
+        assert watch.samples(where) == {}
+        served.release()
+        await _until_ok(watch, where)
+        assert watch.samples(where)["etlmon_fs_up"] == 1.0
+        assert watch.kinds(where) == ["mount_denied", "mount_recovered"]
+
+    with hangfs(tmp_path / "mount") as served:
+        where = served.mount_point
+        watching(scenario)
+
+
+@pytest.mark.peer("fuse")
 def test_a_stuck_mount_keeps_its_sizes_names_who_waits_and_recovers(tmp_path: Path) -> None:
     async def scenario(watch: Watch) -> None:
         before = (await watch.look())[str(where)]

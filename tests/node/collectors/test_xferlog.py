@@ -320,6 +320,20 @@ def samples(readings: list[Reading[Any]]) -> dict[str, float]:
     return {" ".join((one.name, *one.labels.values())): one.value for one in readings[-1].samples}
 
 
+def test_transfers_are_counted_from_0_on_so_that_the_first_one_is_an_increase(tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        append(stage.log, "")
+        before = samples(await stage.look())
+        append(stage.log, line("/1"))
+        after_it = samples(await stage.look())
+        uploads = "etlmon_xferlog_transfers_total upload complete"
+        assert (before[uploads], after_it[uploads]) == (0, 1)
+        assert before["etlmon_xferlog_transfers_total upload incomplete"] == 0
+        assert "etlmon_xferlog_transfers_total delete complete" not in before
+
+    play(tmp_path, scenario)
+
+
 def test_the_numbers_go_on_over_a_restart(tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         shutil.copy(DATA / "vsftpd-dual.vsftpd.log", stage.log)
