@@ -42,14 +42,17 @@ class Prometheus:
         return value
 
     def target(self, job: str) -> Mapping[str, Any]:
-        """How the scrapes of a job fare, after the first one."""
+        """A job, once a scrape of it went well; on a busy machine the first ones may take too long."""
         deadline = time.monotonic() + START_SEC
+        last = "nobody did"
         while True:
             with contextlib.suppress(OSError):
                 for one in self.ask("targets")["activeTargets"]:
-                    if one["labels"]["job"] == job and one["health"] != "unknown":
+                    if one["labels"]["job"] == job and one["health"] == "up":
                         return dict(one)
-            assert time.monotonic() < deadline, f"{job} was not scraped"
+                    if one["labels"]["job"] == job:
+                        last = one["lastError"]
+            assert time.monotonic() < deadline, f"{job} was not scraped: {last}"
             time.sleep(0.05)
 
 

@@ -52,6 +52,13 @@ def percent(value: float | None, digits: int = 0) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}%"
 
 
+def cpu_percent(value: float | None) -> str:
+    """CPU in at most five characters: `72.7`, `1600`; 100 is one core."""
+    if value is None:
+        return NOTHING
+    return f"{value:.1f}" if value < 999.95 else f"{value:.0f}"
+
+
 def used_percent(value: float | None) -> str:
     """How full something is, rounded up as df does: 99.1 is `100%`, and nothing used is `0%`."""
     # The slack is far below one byte of the largest disk; it takes back what dividing has added.

@@ -65,11 +65,12 @@ def even(
         if 0 <= back < _COLUMNS:
             values[_COLUMNS - 1 - back] = value
     first = next((index for index, value in enumerate(values) if value is not None), len(values))
-    return _held(values[first:], int(hold_sec // step_sec))
+    return held(values[first:], int(hold_sec // step_sec))
 
 
-def _held(values: Sequence[float | None], steps: int) -> list[float | None]:
-    held: list[float | None] = []
+def held(values: Sequence[float | None], steps: int) -> list[float | None]:
+    """Each value also stands for the gap behind it, up to so many steps of it."""
+    filled: list[float | None] = []
     last, left = None, 0
     for value in values:
         if value is not None:
@@ -78,8 +79,8 @@ def _held(values: Sequence[float | None], steps: int) -> list[float | None]:
             left -= 1
         else:
             last = None
-        held.append(last)
-    return held
+        filled.append(last)
+    return filled
 
 
 def ceiling(largest: float, *, least: float = 10.0) -> float:

@@ -11,7 +11,7 @@ from ui.problems import processes as processes_problems
 from ui.state import Question
 from ui.views.detail import Detail, Section, facts
 from ui.views.events import events_question, events_section
-from ui.views.host_fields import JudgedUser, cpu_percent
+from ui.views.host_fields import JudgedUser
 from ui.views.host_numbers import Number, line_percent, modes
 from ui.views.rows import Row, level_tone
 from ui.views.sampled import Series, Span, chart, figures, fine_percent, sample_question
@@ -229,7 +229,7 @@ def user_detail(row: Row[JudgedUser]) -> Detail:
     known: list[tuple[str, Cell]] = [
         ("pid", str(one.pid)),
         ("user", one.user or NOTHING),
-        ("CPU", f"{cpu_percent(one.cpu_percent)} % of a core, {cpu_percent(share)} % of the host"),
+        ("CPU", f"{fmt.cpu_percent(one.cpu_percent)} % of a core, {fmt.cpu_percent(share)} % of the host"),
         ("RSS", f"{fmt.size(one.mem_rss_bytes)}, {fmt.percent(row.item.memory_percent, 1)} of the memory"),
     ]
     if watched is not None:

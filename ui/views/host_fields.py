@@ -60,10 +60,6 @@ NUMBER_FIELDS: tuple[Field[Number], ...] = (
 )
 
 
-def cpu_percent(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.1f}"
-
-
 USER_FIELDS: tuple[Field[JudgedUser], ...] = (
     Field("pid", "PID", 7, lambda row: str(row.item.process.pid), lambda row: -row.item.process.pid, right=True),
     Field("name", "NAME", 16, lambda row: row.item.process.name, lambda row: row.item.process.name, flex=True),
@@ -72,7 +68,7 @@ USER_FIELDS: tuple[Field[JudgedUser], ...] = (
         "cpu",
         "CPU%",
         6,
-        lambda row: cpu_percent(row.item.process.cpu_percent),
+        lambda row: fmt.cpu_percent(row.item.process.cpu_percent),
         lambda row: row.item.process.cpu_percent,
         right=True,
     ),
@@ -110,4 +106,4 @@ TOP_MEMORY_COLUMNS = (
 
 def top_cells(one: TopUser) -> list[Cell]:
     """A process in the list of those that use most."""
-    return [(str(one.pid), "dim"), one.name, cpu_percent(one.cpu_percent), fmt.size(one.mem_rss_bytes)]
+    return [(str(one.pid), "dim"), one.name, fmt.cpu_percent(one.cpu_percent), fmt.size(one.mem_rss_bytes)]

@@ -13,7 +13,6 @@ from ui.state import Question
 from ui.views.detail import Detail, History, Section, facts
 from ui.views.events import events_question, events_section
 from ui.views.history import ceiling, history_questions, history_values
-from ui.views.processes_fields import cpu_percent
 from ui.views.processes_kill import detail_question
 from ui.views.rows import Row, level_tone
 from ui.widgets.cells import Cell
@@ -93,7 +92,9 @@ def _process_section(row: Row[Watched], looked: ProcessDetail | None, *, has_end
     said = "has ended; these are the last values" if has_ended else processes_problems.words(row.item)
     if process.status == "STOPPED":
         return Section(f"{process.watch} {NOTHING} {said}", _last_lines(row))
-    cores = f"{cpu_percent(process.cpu_percent)} % of a core, {cpu_percent(process.cpu_host_percent)} % of the host"
+    cores = (
+        f"{fmt.cpu_percent(process.cpu_percent)} % of a core, {fmt.cpu_percent(process.cpu_host_percent)} % of the host"
+    )
     spent = "" if looked is None else f", {fmt.duration(looked.cpu_sec)} since it started"
     files = NOTHING if process.open_files is None else fmt.count(process.open_files)
     limit = "" if looked is None or looked.file_limit is None else f" of {fmt.count(looked.file_limit)}"
@@ -150,7 +151,7 @@ def _watch_section(row: Row[Watched]) -> Section:
             ("looks for", watch.looks_for),
             ("should run", should),
             ("runs", (processes_problems.watch_words(watch) + since, level_tone(level))),
-            ("together", f"{cpu_percent(watch.cpu_percent)} % CPU, {fmt.size(watch.mem_rss_bytes)} RSS"),
+            ("together", f"{fmt.cpu_percent(watch.cpu_percent)} % CPU, {fmt.size(watch.mem_rss_bytes)} RSS"),
             ("starts, stops", f"{fmt.count(watch.starts)}, {fmt.count(watch.stops)}"),
             ("restarts", fmt.count(watch.restarts)),
             ("last started", row.when(watch.last_started_at)),
@@ -187,7 +188,7 @@ def _relatives(processes: Sequence[TopProcess]) -> list[Line]:
                 str(one.pid),
                 one.user,
                 one.state.replace("_", " "),
-                cpu_percent(one.cpu_percent),
+                fmt.cpu_percent(one.cpu_percent),
                 fmt.size(one.mem_rss_bytes),
                 one.cmdline or one.process_name,
             )

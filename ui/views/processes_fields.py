@@ -15,13 +15,6 @@ _STATES: Final[dict[ProcessState, str]] = {"disk_sleep": "D state", "stopped": "
 """Where a state needs another word than its own: `stopped` is a watch of which none runs."""
 
 
-def cpu_percent(value: float | None) -> str:
-    """CPU in at most five characters: `72.7`, `1600`; 100 is one core."""
-    if value is None:
-        return NOTHING
-    return f"{value:.1f}" if value < 999.95 else f"{value:.0f}"
-
-
 def state_words(one: Watched) -> str:
     """The state of a process, or of its watch when that is what is wrong, in one or two words."""
     process, watch = one
@@ -75,7 +68,7 @@ FIELDS: tuple[Field[Watched], ...] = (
         "cpu",
         "CPU%",
         5,
-        lambda row: cpu_percent(row.item.process.cpu_percent),
+        lambda row: fmt.cpu_percent(row.item.process.cpu_percent),
         lambda row: row.item.process.cpu_percent,
         right=True,
     ),

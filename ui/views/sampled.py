@@ -10,7 +10,7 @@ from etlmon.labels import write_labels
 from ui import format as fmt
 from ui.state import NodeState, Question
 from ui.views.charts import History
-from ui.views.history import ceiling
+from ui.views.history import ceiling, held
 
 _HELD_STEPS = 2
 """A number that is stated less often than a column is wide holds a while; then there is a gap."""
@@ -95,7 +95,7 @@ def sample_values(points: Sequence[HistoryPoint], span: Span, now: datetime) -> 
             values[place] = point.avg
     if not any(value is not None for value in values):
         return []
-    return _held(values)
+    return held(values, _HELD_STEPS)
 
 
 def figures(points: Sequence[HistoryPoint]) -> Figures | None:
@@ -153,17 +153,3 @@ def byte_ceiling(largest: float) -> float:
     while largest > 500 * unit:
         unit *= _KIB
     return next(unit * factor for factor in (1, 2, 5, 10, 20, 50, 100, 200, 500) if largest <= unit * factor)
-
-
-def _held(values: Sequence[float | None]) -> list[float | None]:
-    held: list[float | None] = []
-    last, left = None, 0
-    for value in values:
-        if value is not None:
-            last, left = value, _HELD_STEPS
-        elif left:
-            left -= 1
-        else:
-            last = None
-        held.append(last)
-    return held
