@@ -184,7 +184,7 @@ def test_channels_and_notices_are_listed(typed: Typed, watcher: NodeUnderTest, r
     assert (code, row.split()[1:3], row.split()[4:7]) == (0, ["it", "runs"], ["hook", "waiting", "0"])
     assert titles.split()[:3] == ["NOTICE", "ID", "CHANNEL"]
     assert [row["channel"] for row in json.loads(typed("deliveries", "--json")[1])] == ["deaf", "hook"]
-    assert typed("deliveries", "--state", "failed")[:2] == (0, "  there is no such notice\n")
+    assert typed("deliveries", "--state", "failed")[:2] == (0, "  nobody was told anything that fits\n")
     with pytest.raises(SystemExit, match="2"):
         typed("deliveries", "--state", "lost")
 

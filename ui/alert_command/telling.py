@@ -51,7 +51,7 @@ async def print_deliveries(nodes: Mapping[str, str], query: DeliveryQuery, *, as
         ask=lambda node: node.ask(ALERT_DELIVERIES, query=query),
         columns=_DELIVERIES,
         row=lambda delivery: _delivery(delivery, now),
-        nothing="there is no such notice",
+        nothing="nobody was told anything that fits",
     )
     return await print_list(nodes, listing, as_json=as_json)
 
