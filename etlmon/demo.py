@@ -44,7 +44,7 @@ alerts:
       metric: etlmon_path_file_count
       labels: {{path: {root}/etl/rejected}}
       condition: "> 0"
-      summary: "{{{{ value }}}} files were rejected"
+      summary: "rejected files: {{{{ value }}}}"
 cron:
   system_crontab: {root}/etl/cron/crontab
   cron_d: {root}/etl/cron/cron.d
