@@ -161,7 +161,15 @@ class Courier:
             if sending.done() and not sending.cancelled():
                 await self._settle(delivery, sending)
             raise
-        await self._settle(delivery, sending)
+        # So does what writes down what became of it: a message that was taken would be sent anew without that.
+        settling = asyncio.create_task(self._settle(delivery, sending), name=f"{self.name}: settle")
+        try:
+            await asyncio.wait({settling})
+        except asyncio.CancelledError:
+            self._is_ending = True
+            await asyncio.wait({settling})
+            raise
+        settling.result()
 
     async def _let_go(self, sending: "asyncio.Task[Sent]") -> None:
         await asyncio.wait({sending}, timeout=LET_GO_SEC)

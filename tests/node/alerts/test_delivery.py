@@ -262,6 +262,30 @@ def test_a_message_on_its_way_is_let_through_when_the_node_stops(
         play(tmp_path, settings(hook("ops", taken.url)), scenario)
 
 
+def test_what_became_of_a_message_is_stored_also_when_the_node_stops_just_then(tmp_path: Path) -> None:
+    async def scenario(on: Stage) -> None:
+        held, gate = asyncio.Event(), asyncio.Event()
+
+        async def hold(_: object) -> None:
+            held.set()
+            await gate.wait()
+
+        await on.owe("ops", alert())
+        async with running(on.deliverer()):
+            await until(lambda: len(taken.received) == 1)
+            holding = asyncio.create_task(on.database.write(hold))
+            await held.wait()
+            taken.done.set()
+            await until(lambda: any(task.get_name() == "ops: settle" for task in asyncio.all_tasks()))
+            asyncio.get_running_loop().call_later(0.2, gate.set)
+        await holding
+        assert await on.states() == ["sent"]
+
+    with receiver() as taken:
+        taken.usual = Reply(hold=True)
+        play(tmp_path, settings(hook("ops", taken.url)), scenario)
+
+
 def test_a_database_that_takes_nothing_makes_nobody_hear_it_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
