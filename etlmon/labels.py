@@ -3,6 +3,9 @@
 import re
 from collections.abc import Mapping
 
+Labels = tuple[tuple[str, str], ...]
+"""Names and values, sorted, so that equal label sets compare equal."""
+
 _PAIR = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*=(?:\s*"((?:[^"\\]|\\.)*)"\s*|([^",]*))(?:,|$)', re.DOTALL)
 _PLAIN = re.compile(r'[^\s",](?:[^",\n]*[^\s",])?')
 _SHOWN = 60

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import aiosqlite
 
+from etlmon.labels import Labels
 from node import lifecycle
 from node.clock import Clock
 from node.collector import Metric
-from node.rules.alert import Labels
 from node.samples import SampleTable, Stated
 from node.store import samples as store
 from node.store.database import Database, StoreError

@@ -10,11 +10,11 @@ from itertools import groupby
 from operator import attrgetter
 from types import MappingProxyType
 
+from etlmon.labels import Labels
 from node import lifecycle, limits
 from node.alerts import metrics as alerts
 from node.collector import Metric
 from node.collectors import COLLECTORS
-from node.rules.alert import Labels
 from node.samples import Stated
 from node.store.rows import storable
 

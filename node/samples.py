@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from etlmon.labels import Labels
 from node.collector import Sample
-from node.rules.alert import Labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from itertools import groupby
 import msgspec
 
 from etlmon.contract.alerts import BacktestFiring
+from etlmon.labels import Labels
 from node.alerts.engine import Engine
-from node.rules.alert import Labels, OpenAlert, Tick
+from node.rules.alert import OpenAlert, Tick
 from node.rules.rule import Rule
 from node.samples import Stated
 

@@ -11,12 +11,13 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from etlmon.labels import Labels
 from node.alerts import transitions
 from node.alerts.judge import Judge, Look, Reading
 from node.alerts.numbers import Table
 from node.alerts.points import Room
 from node.alerts.standing import standing_of
-from node.rules.alert import AlertChange, Key, Labels, Notice, OpenAlert, Sources, Standing, Tick
+from node.rules.alert import AlertChange, Key, Notice, OpenAlert, Sources, Standing, Tick
 from node.rules.rule import Rule
 from node.samples import Stated
 

@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from etlmon.labels import Labels
 from node.alerts.numbers import Layout, Numbers
 from node.alerts.points import Points, Room
-from node.rules.alert import Labels
 from node.rules.rule import Rule
 from node.samples import Stated
 

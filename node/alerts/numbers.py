@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Mapping
 
-from node.rules.alert import Labels
+from etlmon.labels import Labels
 from node.samples import Stated
 
 

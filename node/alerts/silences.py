@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from etlmon.contract.alerts import Alert
 from etlmon.contract.alerts_rules import Silence
-from node.rules.alert import Labels, OpenAlert
+from etlmon.labels import Labels
+from node.rules.alert import OpenAlert
 from node.rules.matchers import all_fit, compile_matchers
 
 

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from etlmon.labels import Labels
 from node.alerts.judge import Reading
-from node.rules.alert import Labels, OpenAlert
+from node.rules.alert import OpenAlert
 from node.rules.rule import Rule
 
 GONE_SEC = 60.0

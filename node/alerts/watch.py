@@ -13,13 +13,14 @@ from typing import Protocol
 from etlmon.config import ConfigError
 from etlmon.contract.alerts_rules import AlertRule, RuleInfo, RuleOrigin
 from etlmon.contract.node import CollectorHealth
+from etlmon.labels import Labels
 from node.alerts.engine import Engine
 from node.alerts.notices import SEVERITIES
 from node.alerts.owners import sources_of
 from node.alerts.record import is_due, record
 from node.clock import Clock
 from node.collector import Sample
-from node.rules.alert import Key, Labels, OpenAlert, Tick
+from node.rules.alert import Key, OpenAlert, Tick
 from node.rules.rule_set import RuleSet, rule_set, rules_in
 from node.samples import SampleTable, Stated
 from node.settings import NodeSettings

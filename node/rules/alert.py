@@ -9,9 +9,7 @@ import msgspec
 
 from etlmon.contract.alerts import AlertState
 from etlmon.contract.alerts_rules import AlertSeverity, RuleState
-
-Labels = tuple[tuple[str, str], ...]
-"""Names and values, sorted, so that equal label sets compare equal."""
+from etlmon.labels import Labels
 
 Key = tuple[str, Labels]
 """One alert at a time: the rule's name and the label set it is about."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from node.rules.alert import Labels
+from etlmon.labels import Labels
 from node.rules.errors import RuleError
 from node.sources.pattern_size import check_size
 

@@ -11,9 +11,9 @@ from msgspec import inspect
 from etlmon.clean import clean
 from etlmon.config.words import describe, did_you_mean, with_article
 from etlmon.contract.alerts_rules import AlertRule, RuleOrigin
+from etlmon.labels import Labels
 from etlmon.rule_spellings import Spelled, shown
 from etlmon.units import Duration
-from node.rules.alert import Labels
 from node.rules.conditions import Condition, Of, parse_condition
 from node.rules.errors import RuleError
 from node.rules.matchers import Matcher, all_fit, compile_matchers

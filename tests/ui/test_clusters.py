@@ -1,8 +1,8 @@
 """The view of the clusters of both kinds, as an operator uses it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,34 +27,12 @@ from tests.ui.estates import (
 )
 from tests.ui.hosts import in_trouble, says
 from tests.ui.looking import Looking, looking
+from tests.ui.playing import QUICK, play_in
 from tests.ui.textsnap import screen_lines, screen_styles, screen_widths
 from ui.settings import Ui
 from ui.views.rows_table import RowsTable
 
-QUICK = Ui(refresh_interval=0.1, health_interval=0.2)  # type: ignore[arg-type]
-
-Scene = Callable[[Looking, FakeNode], Awaitable[None]]
-
-
-def play(
-    scene: Scene,
-    *,
-    size: tuple[int, int] = (120, 36),
-    ui: Ui = QUICK,
-    trouble: bool = False,
-    set_up: Callable[[FakeNode], None] = lambda _: None,
-) -> None:
-    """Someone who looks at the clusters of a node."""
-
-    async def main() -> None:
-        async with FakeNode(node_id="id-1") as fake:
-            (in_trouble if trouble else says)(fake, "web1")
-            set_up(fake)
-            async with looking([("web1", fake.url)], ui=ui, size=size) as eye:
-                await eye.press("8")
-                await scene(eye, fake)
-
-    asyncio.run(main())
+play = partial(play_in, "8")
 
 
 def names(eye: Looking) -> list[str]:

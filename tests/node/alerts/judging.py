@@ -8,9 +8,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from etlmon.contract.alerts_rules import AlertRule
+from etlmon.labels import Labels
 from etlmon.units import Duration
 from node.alerts.engine import Engine
-from node.rules.alert import Key, Labels, Notice, OpenAlert, Sources, Tick
+from node.rules.alert import Key, Notice, OpenAlert, Sources, Tick
 from node.rules.rule import Rule, compile_rule
 from node.samples import Stated
 
