@@ -151,7 +151,7 @@ class Finder:
                     slot.before = self._pool.absent(slot.path, look)
                 if slot.before is not None and slot.before.descriptor is None and not slot.before.ended:
                     self._locate(slot.before, look, certain=False)
-                self._look_around(slot, slot.before, None, look)
+                look.rotations += self._look_around(slot, slot.before, None, look)
             return False
         if file is None:
             return True
@@ -183,13 +183,14 @@ class Finder:
         if not file.unverified:
             file.seen_at = look.wall
 
-    def _look_around(self, slot: Slot, before: File | None, current: File | None, look: Look) -> None:
-        """Look for files that came and went between two looks, if anything did."""
+    def _look_around(self, slot: Slot, before: File | None, current: File | None, look: Look) -> int:
+        """Look for files that came and went between two looks, if anything did; how many there were."""
         stamp = tuple(changed_at(directory) for directory, _ in in_directories(slot.path))
         if before is not None and self._stamps.get(slot.path) != stamp:
             if max(stamp) / 1e9 < look.wall - CLOCK_TICK_SEC:  # else more may come in this very tick
                 self._stamps[slot.path] = stamp
-            self._search.between(before, current, look)
+            return self._search.between(before, current, look)
+        return 0
 
     def _leave(self, slot: Slot, look: Look) -> None:
         """The file is not at its path any more; it is read on wherever it is."""
@@ -286,7 +287,7 @@ class Finder:
     def _surroundings(self, slot: Slot, file: File, look: Look) -> None:
         """What else happened when this file appeared."""
         if slot.before is not None:
-            self._search.between(slot.before, None, look)
+            look.rotations += self._search.between(slot.before, None, look)
             if not file.offset:
                 self._pool.make_newest(file)
         elif slot.fresh:
@@ -310,7 +311,7 @@ class Finder:
             file.close()
         elif before is not None:
             file.after = slot.before.key if slot.before is not None else before.key
-            self._search.between(slot.before or before, None, look)
+            look.rotations += self._search.between(slot.before or before, None, look)
             self._pool.make_newest(file)
         elif slot.fresh:
             begin(file, self._options, whole=not self._is_rotated(slot.path))

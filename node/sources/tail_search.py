@@ -131,9 +131,11 @@ class Search:
                 os.close(descriptor)
         return None
 
-    def between(self, before: File, current: File | None, look: Look) -> None:
+    def between(self, before: File, current: File | None, look: Look) -> int:
         """Files that came to the path after `before` was last seen there, and are rotated away by now, become files of
         the pool to be read whole, oldest first. What is only a copy of `before` or of `current` is none of them.
+
+        Returns how many there were, with those that were compressed before anybody read them.
         """
         since = before.seen_at
         opened = 0
@@ -162,7 +164,7 @@ class Search:
             opened += 1
             if opened > _MOST_OPENED:
                 file.close()
-        self._lose_compressed(before, since - CLOCK_TICK_SEC, look)
+        return opened + self._lose_compressed(before, since - CLOCK_TICK_SEC, look)
 
     def revive(self, look: Look) -> None:
         """Go on with rotated files that were let go and have grown since: somebody has them open to this day."""
@@ -211,8 +213,8 @@ class Search:
             ):
                 yield sibling
 
-    def _lose_compressed(self, before: File, since: float, look: Look) -> None:
-        """Note the files that were compressed before anybody read them.
+    def _lose_compressed(self, before: File, since: float, look: Look) -> int:
+        """Note the files that were compressed before anybody read them; how many were noted.
 
         A compressed file has the time of its original, or nearly so when that was still written to. As long as the
         original lies beside it, that one is read.
@@ -220,6 +222,7 @@ class Search:
         known = sorted(at for file in self._pool if (at := _last_written_ns(file)))
         siblings = sorted(rotated(before.path, before.target), key=by_age)
         plain = {sibling.path for sibling in siblings}
+        noted = 0
         for sibling in siblings:
             status = sibling.status
             stamp = (status.st_ino, status.st_mtime_ns)
@@ -238,6 +241,8 @@ class Search:
                 name = readable(sibling.path)
                 message = f"{name} was written, rotated and compressed before it could be read; none of it is stored"
                 look.lose(File(0, sibling.path, inode=status.st_ino), "gone", None, message)
+                noted += 1
+        return noted
 
 
 def _last_written_ns(file: File) -> int:

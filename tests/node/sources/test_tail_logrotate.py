@@ -133,7 +133,7 @@ def test_each_line_comes_once_and_what_is_missing_was_reported(tmp_path: Path, w
     assert len(numbers) == len(set(numbers)), "a line was given twice"
     missing = written - len(numbers)
     if way.lossless:
-        assert (missing, followed.lost) == (0, [])
+        assert (missing, followed.lost, followed.rotations) == (0, [], ROTATIONS)
     else:
         assert {lost.reason for lost in followed.lost} == {"truncated"}, [
             (lost.reason, lost.offset, lost.message[-90:]) for lost in followed.lost

@@ -126,6 +126,7 @@ def test_files_that_came_and_went_between_two_looks_are_read_in_order_of_their_a
     assert followed.all_new_lines() == [*(f"line {number}" for number in range(8)), "last"]
     assert followed.look(after=6).lost == []
     assert followed.lines == ["one", *(f"line {number}" for number in range(8)), "last"]
+    assert followed.rotations == 8
 
 
 def test_dated_files_that_came_and_went_between_two_looks_are_read(log: Path, followed: Followed) -> None:
@@ -134,6 +135,7 @@ def test_dated_files_that_came_and_went_between_two_looks_are_read(log: Path, fo
         log.rename(log.with_name(f"app.log-202611{day}"))
     append(log, "today")
     assert followed.all_new_lines() == [*(f"day {day}" for day in range(10, 15)), "today"]
+    assert followed.rotations == 5
 
 
 def test_a_rotation_in_the_midst_of_a_look_gives_nothing_twice(
@@ -155,6 +157,7 @@ def test_a_rotation_in_the_midst_of_a_look_gives_nothing_twice(
         followed.look()
     followed.all_new_lines()
     assert followed.lines == ["one", "two", "three"]
+    assert followed.rotations == 2
 
 
 def test_rotated_files_that_were_there_before_are_never_read(tmp_path: Path) -> None:
