@@ -34,6 +34,8 @@ class Search:
         self._elsewhere = elsewhere
         self._told: set[tuple[int, int]] = set()
         self._telling: set[tuple[int, int]] = set()
+        self._packed: dict[int, int] = {}
+        """The known files that were found compressed, by key: as which inode."""
 
     def stored(self) -> None:
         """What was noticed in the last look is stored."""
@@ -219,7 +221,8 @@ class Search:
         A compressed file has the time of its original, or nearly so when that was still written to. As long as the
         original lies beside it, that one is read.
         """
-        known = sorted(at for file in self._pool if (at := _last_written_ns(file)))
+        known = {file.key: at for file in self._pool if (at := _last_written_ns(file))}
+        self._packed = {key: inode for key, inode in self._packed.items() if key in known}
         siblings = sorted(rotated(before.path, before.target), key=by_age)
         plain = {sibling.path for sibling in siblings}
         noted = 0
@@ -231,10 +234,11 @@ class Search:
             if os.path.splitext(sibling.path)[0] in plain:  # noqa: PTH122 - surrogates stay as they are
                 continue
             self._telling.add(stamp)
-            near = (at for at in known if abs(at - status.st_mtime_ns) <= _SLACK_SEC * 1e9)
-            original = min(near, key=lambda at: abs(at - status.st_mtime_ns), default=None)
-            if original is not None:
-                known.remove(original)
+            apart = {key: abs(at - status.st_mtime_ns) for key, at in known.items()}
+            near = [key for key, apart_ns in apart.items() if apart_ns <= _SLACK_SEC * 1e9]
+            mine = [key for key in near if self._packed.get(key, status.st_ino) == status.st_ino]
+            if mine:
+                self._packed[min(mine, key=apart.__getitem__)] = status.st_ino
             elif look.gone > 0:
                 look.gone -= 1
             else:

@@ -108,6 +108,25 @@ def test_compressing_what_was_read_is_no_loss(log: Path, followed: Followed) -> 
     assert followed.lost == []
 
 
+def test_what_was_read_stands_for_one_compressed_file_only(log: Path, followed: Followed) -> None:
+    followed.start()
+    rotate(log)
+    followed.all_new_lines()
+    compress(log.with_name("app.log.1"))
+    log.with_name("app.log.1.gz").rename(log.with_name("app.log.3.gz"))
+    followed.all_new_lines()
+    append(log, "seen")
+    followed.all_new_lines()
+    for text in ("never seen", "last"):
+        rotate(log)
+        append(log, text)
+    compress(log.with_name("app.log.1"))
+    compress(log.with_name("app.log.2"))
+    assert followed.all_new_lines() == ["last"]
+    assert [Path(lost.path).name for lost in followed.lost] == ["app.log.1.gz"]
+    assert followed.rotations == 3
+
+
 def test_a_file_that_is_still_written_to_while_it_is_compressed_is_no_loss(log: Path, followed: Followed) -> None:
     followed.start()
     with log.open("a") as late:
