@@ -5,12 +5,12 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ui.keys import key
 from ui.widgets.cells import Cell, Run, cut, fit_runs, runs_of, width_of
 from ui.widgets.paint import Painter
+from ui.widgets.scrolling import Scrolling
 
 Line = list[Run]
 
@@ -33,7 +33,7 @@ def grid(rows: Sequence[Sequence[Cell]], *, right: Sequence[int] = (), head: Seq
     return lines
 
 
-class Lines(ScrollView, can_focus=True, inherit_bindings=False):
+class Lines(Scrolling, can_focus=True, inherit_bindings=False):
     """Lines of text that scroll; too long ones are wrapped, or cut and scrolled sideways (`w`)."""
 
     DEFAULT_CSS = """

@@ -5,19 +5,19 @@ from itertools import zip_longest
 
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ui.widgets.cells import Run, wrap
 from ui.widgets.loglook import LogLook
 from ui.widgets.logrow import Document, Key, ListDocument, LogRow
 from ui.widgets.paint import Look, Painter
+from ui.widgets.scrolling import Scrolling
 
 _STRIPS = 2000
 """Drawn lines that are kept, so that one that scrolls is not drawn anew."""
 
 
-class LogScreen(ScrollView, can_focus=True, inherit_bindings=False):
+class LogScreen(Scrolling, can_focus=True, inherit_bindings=False):
     """Shows rows of a document. The cursor stays on its row, and the rows on the screen stay where they are, whatever
     comes and goes; while it follows, the cursor is on the newest row, and scrolling up ends that.
 

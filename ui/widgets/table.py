@@ -8,7 +8,6 @@ from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ui.keys import key
@@ -16,6 +15,7 @@ from ui.widgets.cells import Cell, Run, Tone, cut, fit, fit_runs, plain, runs_of
 from ui.widgets.columns import GAP, Column, Slot, lay_out
 from ui.widgets.paint import Look, Painter
 from ui.widgets.rows import Line, Row, Rows
+from ui.widgets.scrolling import Scrolling
 
 __all__ = ["Cell", "Column", "KeyedTable", "Row", "Run", "Tone"]
 
@@ -23,7 +23,7 @@ _GUTTER = 2
 """The mark and a blank, where rows can be marked."""
 
 
-class KeyedTable(ScrollView, can_focus=True, inherit_bindings=False):
+class KeyedTable(Scrolling, can_focus=True, inherit_bindings=False):
     """Shows rows that a view sets anew at each refresh, and repaints only the cells that changed.
 
     The scroll position never moves by itself. The table neither sorts nor filters: it asks for it (`SortRequested`).
