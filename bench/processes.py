@@ -93,13 +93,17 @@ def answers(url: str) -> bool:
 
 def cpu_sec(pid: int) -> float:
     """User and system time of a process, of its children that ended, and of those that go on."""
-    return _ticks(pid, with_ended=True) / TICKS_PER_SEC + sum(cpu_sec(child) for child in children(pid))
+    return _ticks(pid) / TICKS_PER_SEC + sum(cpu_sec(child) for child in children(pid))
 
 
-def _ticks(pid: int, *, with_ended: bool) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+def _ticks(pid: int) -> int:
+    """None of a process that has ended: by then its parent's count those that ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
     # utime, stime, cutime, cstime: fields 14 to 17, of which the first two are gone with "pid (comm)".
-    return sum(map(int, fields[11 : 15 if with_ended else 13]))
+    return sum(map(int, fields[11:15]))
 
 
 def children_sec() -> float:
@@ -109,9 +113,10 @@ def children_sec() -> float:
 
 
 def children(pid: int) -> list[int]:
+    """Those that are alive; none of a process that has ended."""
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
             found += [int(child) for child in (task / "children").read_text().split()]
     return found
 
