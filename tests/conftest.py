@@ -1,6 +1,7 @@
 """For every test: a test that names a peer does not run without it."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,11 @@ settings.register_profile(
     "etlmon", deadline=None, derandomize=are_required(), suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("etlmon")
+
+
+# In the background a shell lets its programs ignore the interrupt; those that tests start and interrupt must not.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -150,7 +150,8 @@ class FakeLog:
         self.streams += 1
         self._break = False
         seq = int(last_id) & (1 << SEQ_BITS) - 1 if last_id else max(0, self.last_seq - (query.lines or 0))
-        gaps = len([gap for gap in self.gaps if gap.seq <= seq])
+        # As a node does: who says which line was the last is told the gaps behind it once more.
+        gaps = len([gap for gap in self.gaps if gap.seq < seq or not (last_id or query.lines)])
         try:
             while not self._break:
                 news = self._news

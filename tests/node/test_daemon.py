@@ -394,7 +394,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         began = time.monotonic()
         started.signal(signal.SIGTERM)
         assert started.ended(5) == 1
-        assert time.monotonic() - began < 0.7
+        assert time.monotonic() - began < 3  # the first one alone takes 4.5 s
 
 
 def test_within_another_program_it_starts_and_stops_as_that_says(tmp_path: Path) -> None:

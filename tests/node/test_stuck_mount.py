@@ -63,7 +63,7 @@ def test_every_other_value_stays_fresh_beside_a_stuck_mount(tmp_path: Path, serv
             before = mount(running, beside)["collected_at"]
             began = time.monotonic()
             wait_until(lambda before=before: mount(running, beside)["collected_at"] > before)  # type: ignore[misc]
-            assert time.monotonic() - began < 1.0
+            assert time.monotonic() - began < 3.0
         assert mount(running, beside)["used_bytes"] == 1024 * 1024
         wait_until(lambda: _path(running, beside).get("file_count") == 1)
         assert mount(running, served.mount_point)["collected_at"] == last["collected_at"]

@@ -95,7 +95,7 @@ def test_one_bad_line_now_and_then_does_not_switch_a_pattern_off(monkeypatch: py
 
 
 def test_a_long_search_leaves_the_event_loop_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs_match, "LINE_SEC", 0.5)
+    monkeypatch.setattr(logs_match, "LINE_SEC", 1.5)
 
     async def check() -> None:
         longest = 0.0
@@ -110,6 +110,6 @@ def test_a_long_search_leaves_the_event_loop_free(monkeypatch: pytest.MonkeyPatc
         beating = asyncio.create_task(beat())
         await Matcher([EXPLODES]).match([chunk("a" * 60 + "!")])
         beating.cancel()
-        assert 0 < longest < 0.25
+        assert 0 < longest < 1.0
 
     asyncio.run(check())

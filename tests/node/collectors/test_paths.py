@@ -322,7 +322,7 @@ def hanging(tmp_path: Path) -> Iterator[HangFs]:
 
 @pytest.mark.peer("fuse")
 def test_a_path_that_hangs_is_stuck_has_one_child_and_recovers(hanging: HangFs) -> None:
-    watch = Watch(hanging.mount_point, timeout=Duration(0.5))
+    watch = Watch(hanging.mount_point, timeout=Duration(2.0))
 
     async def scenario() -> None:
         assert (await watch.scan()).file_count == 1
@@ -335,7 +335,7 @@ def test_a_path_that_hangs_is_stuck_has_one_child_and_recovers(hanging: HangFs) 
         assert f"{hanging.mount_point}" in (stuck.error_message or "")
         assert "does not answer" in (stuck.error_message or "")
         assert (again.state, again.error_message) == ("stuck", stuck.error_message)
-        assert time.monotonic() - began < 0.4
+        assert time.monotonic() - began < 1.9
         assert watch.samples["up"] == 0
         hanging.release()
         await until(lambda: watch.collector.hangs is False)
