@@ -77,6 +77,9 @@ class Lifecycle:
         self._duration_sec = 0.0
         self._failures = 0
         self._failures_total = 0
+        self.runs = 0
+        self.runs_over = 0
+        """Of the runs that began, those that came to their end, well or not."""
         self._prompts_failed = 0
         self._deaf_until = 0.0
 
@@ -191,6 +194,7 @@ class Lifecycle:
     async def _run_once(self) -> None:
         loop = asyncio.get_running_loop()
         began, self._last_run_at = loop.time(), self._clock()
+        self.runs += 1
         self._run = run = Run(self.collector, self._last_run_at)
         self._wake.clear()
         resuming = None
@@ -204,6 +208,7 @@ class Lifecycle:
             self._judge(outcome)
         await run.close()
         self._run = None
+        self.runs_over += 1
         self._schedule.finish(loop.time(), self._failures)
 
     def _judge(self, outcome: Outcome) -> None:

@@ -87,6 +87,11 @@ class Runner:
         """Run a collector now; False when it is running already. Raises KeyError when there is none of that name."""
         return self._lives[name].trigger()
 
+    def runs(self, name: str) -> tuple[int, int]:
+        """How many runs of a collector began, and how many are over. Raises KeyError when there is none of it."""
+        life = self._lives[name]
+        return life.runs, life.runs_over
+
     def health(self) -> list[CollectorHealth]:
         """How each collector fares, in the order of the registry."""
         return [life.health() for life in self._lives.values()]

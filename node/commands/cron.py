@@ -56,22 +56,28 @@ async def refresh(
 async def _look(runner: Runner) -> None:
     """Return when a run that begins from now on is over, and stored. Raises Unavailable when it fails."""
     before = now = _health(runner)
-    while now.last_run_at == before.last_run_at:
-        # One that goes on already began too early: another is asked for, and comes as soon as that is over.
-        before = now
-        runner.trigger(COLLECTOR)
+    already, _ = begun, over = runner.runs(COLLECTOR)
+    # One that goes on already began too early: another is asked for, and comes as soon as that is over.
+    while over <= already:
+        if begun == already:
+            runner.trigger(COLLECTOR)
+            before = now
         await asyncio.sleep(_PAUSE_SEC)
         now = _health(runner)
-    while now.last_success_at == before.last_success_at:
-        if now.consecutive_failures > before.consecutive_failures:
-            raise Unavailable(f"the crontabs cannot be read: {now.last_error}", reason="failed")
-        await asyncio.sleep(_PAUSE_SEC)
-        now = _health(runner)
+        begun, over = runner.runs(COLLECTOR)
+        if begun < already:
+            raise _reloading()
+    if now.consecutive_failures > before.consecutive_failures:
+        raise Unavailable(f"the crontabs cannot be read: {now.last_error}", reason="failed")
 
 
 def _health(runner: Runner) -> CollectorHealth:
-    """Raises Unavailable while there is no such collector: the configuration is being read again."""
+    """Raises Unavailable while there is no such collector."""
     for health in runner.health():
         if health.name == COLLECTOR:
             return health
-    raise Unavailable("the configuration is being read again; try once more", reason="reload")
+    raise _reloading()
+
+
+def _reloading() -> Unavailable:
+    return Unavailable("the configuration is being read again; try once more", reason="reload")
