@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 _CONNECTIONS = 2
 _PATIENCE_SEC = 1.0
+_AGAIN_SEC = 0.05
+"""Between two interrupts: one that comes before its statement has begun does nothing."""
 
 
 class Readers:
@@ -45,15 +47,16 @@ class Readers:
         """What `query(connection, ...)` returns. Raises StoreError; a caller that is cancelled stops its query."""
         try:
             db = await self._lend()
+            given_up = False
             try:
                 await db.execute_fetchall("BEGIN")
                 return await query(db, *args, **kwargs)
             except asyncio.CancelledError:
-                await db.interrupt()
+                given_up = True
                 raise
             finally:
                 # Nobody waits for it: a caller that is cancelled again must not lose the connection.
-                returning = asyncio.create_task(self._take_back(db))
+                returning = asyncio.create_task(self._take_back(db, stop=given_up))
                 self._returning.add(returning)
                 returning.add_done_callback(self._returning.discard)
         except sqlite3.Error as error:
@@ -72,28 +75,37 @@ class Readers:
         self._lent.add(lent)
         return lent
 
-    async def _take_back(self, db: aiosqlite.Connection) -> None:
-        self._lent.discard(db)
+    async def _take_back(self, db: aiosqlite.Connection, *, stop: bool) -> None:
+        """With `stop` what still goes on there is stopped."""
+        rollback = asyncio.create_task(db.rollback())
+        while stop and not rollback.done():
+            await db.interrupt()
+            await asyncio.wait([rollback], timeout=_AGAIN_SEC)
+        returned: aiosqlite.Connection | None = db
         try:
-            await db.rollback()
+            await rollback
         except sqlite3.Error:
+            returned = None
             with contextlib.suppress(sqlite3.Error):
                 await db.close()
-            self._free.put_nowait(None)
-        else:
-            self._free.put_nowait(db)
+        self._lent.discard(db)
+        self._free.put_nowait(returned)
 
     async def close(self) -> None:
         """Close every connection when its read is done; a statement that takes long is stopped."""
         self._closing = True
         for _ in range(_CONNECTIONS):
-            try:
-                db = await asyncio.wait_for(self._free.get(), _PATIENCE_SEC)
-            except TimeoutError:
-                for lent in self._lent:
-                    await lent.interrupt()
-                db = await self._free.get()
-            if db is not None:
+            if (db := await self._returned()) is not None:
                 await db.close()
         for _ in range(_CONNECTIONS):
             self._free.put_nowait(None)  # for those who still wait: they see that it is over
+
+    async def _returned(self) -> aiosqlite.Connection | None:
+        """The next connection that is free; soon those that are not are interrupted."""
+        patience_sec = _PATIENCE_SEC
+        while True:
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.wait_for(self._free.get(), patience_sec)
+            patience_sec = _AGAIN_SEC
+            for lent in self._lent:
+                await lent.interrupt()
