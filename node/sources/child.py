@@ -38,6 +38,7 @@ class Child:
         self._requests, self._answers, self.pid = _spawn(command, {**libraries(), **(environment or {})})
         self._look_again_sec = _FIRST_LOOK_SEC
         self._reaped = self._loop.create_future()
+        self._ready = self._loop.create_future()
         self._loop.add_reader(self._answers, self._read)
 
     def abandon(self) -> None:
@@ -70,6 +71,13 @@ class Child:
     def ended(self) -> bool:
         """Whether it is gone from the process table; one in state D is not, killed or not."""
         return self._reaped.done()
+
+    async def wait_ready(self, within_sec: float) -> bool:
+        """Whether it says within the time that it listens: on a busy host a process is long in starting, and no file
+        system is to blame for that.
+        """
+        await asyncio.wait([self._ready, self._reaped], timeout=within_sec, return_when=asyncio.FIRST_COMPLETED)
+        return self._ready.done()
 
     async def wait_ended(self, within_sec: float) -> bool:
         """Whether it ends within the time given."""
@@ -105,7 +113,6 @@ class ProbeChild(Child):
         super().__init__([sys.executable, "-I", "-S", "-X", "utf8", str(_SCRIPT), str(os.getpid())])
         self._answer: asyncio.Future[Answer | None] | None = None
         self._heard = b""
-        self._ready = self._loop.create_future()
 
     def ask(self, question: str, request: Mapping[str, object]) -> asyncio.Future[Answer | None]:
         """Put a question; the future is done when the answer comes, with None when the child ends without one."""
@@ -120,10 +127,6 @@ class ProbeChild(Child):
             self.abandon()
             self.fell_silent()
         return answer
-
-    async def wait_ready(self, within_sec: float) -> None:
-        """Wait until it listens, or ended: on a busy host a process is long in starting, and no mount is to blame."""
-        await asyncio.wait([self._ready, self._reaped], timeout=within_sec, return_when=asyncio.FIRST_COMPLETED)
 
     def hear(self, chunk: bytes) -> None:
         self._heard += chunk

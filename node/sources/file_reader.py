@@ -231,7 +231,6 @@ class _ReaderChild(Child):
         self.said: list[dict[str, Any]] = []
         self._expected = 0
         self._heard = bytearray()
-        self._ready = asyncio.Event()
         self._news = asyncio.Event()
 
     @property
@@ -245,10 +244,6 @@ class _ReaderChild(Child):
             raise BrokenPipeError(errno.EPIPE, "the process that reads files has ended")
         os.write(self._requests, json.dumps(batch).encode() + b"\n")
 
-    async def wait_ready(self, within_sec: float) -> None:
-        """On a busy host a process is long in starting, and no file is to blame."""
-        await _within(self._ready, within_sec)
-
     async def wait_said(self, within_sec: float) -> bool:
         """Whether it says something within the time."""
         self._news.clear()
@@ -261,13 +256,12 @@ class _ReaderChild(Child):
         for line in lines:
             words = json.loads(line)
             if "ready" in words:
-                self._ready.set()
+                self._ready.set_result(None)
             else:
                 self.said.append(words)
         self._news.set()
 
     def fell_silent(self) -> None:
-        self._ready.set()
         self._news.set()
 
 

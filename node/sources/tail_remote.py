@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from node.sources.child import Child
-from node.sources.tail_child import LENGTH_BYTES, Request, framed
+from node.sources.tail_child import LENGTH_BYTES, READY, Request, framed
 from node.sources.tail_types import Batch, Restored, TailOptions
 
 _PACKAGES = (str(Path(__file__).parents[2]), str(Path(msgspec.__file__).parents[1]))
@@ -49,6 +49,9 @@ class RemoteTail(Child):
 
     def hear(self, chunk: bytes) -> None:
         self._heard += chunk
+        if not self._ready.done() and len(self._heard) >= len(READY):
+            self._ready.set_result(None)
+            del self._heard[: len(READY)]
         end = LENGTH_BYTES + int.from_bytes(self._heard[:LENGTH_BYTES], "big")
         if len(self._heard) < max(end, LENGTH_BYTES + 1):
             return

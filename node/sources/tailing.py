@@ -22,6 +22,7 @@ _SILENT_BEFORE_SEC = 0.25
 _PATIENCE_SEC = 30.0
 """A child that is silent for so long is replaced: its question may be lost in a mount that answers others by now."""
 
+_READY_SEC = 10.0
 _END_SEC = 0.5
 _SOONEST_SEC = 0.05
 _CALM_SEC, _LONGEST_CALM_SEC = 0.15, 1.0
@@ -178,6 +179,7 @@ class Tailing:
         self._dying = None
         if self._child is None:
             self._child, self._restores = RemoteTail(self._options), True
+            await self._child.wait_ready(_READY_SEC)
         return self._child
 
     async def _ask(self, child: RemoteTail, paused: bool) -> Batch | None:
