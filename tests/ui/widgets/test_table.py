@@ -126,6 +126,21 @@ def test_keys_can_be_remapped_by_their_ids() -> None:
     play(table, act=act)
 
 
+@pytest.mark.parametrize("left", range(1, 15))
+def test_no_row_is_hidden_for_which_there_is_room(left: int) -> None:
+    table = KeyedTable(COLUMNS)
+
+    async def act(_: Stage, pilot: Pilot[None]) -> None:
+        fill(table, keys_of(15))
+        await pilot.press("G")
+        assert table.scroll_offset.y == 4
+        fill(table, keys_of(left))
+        await pilot.pause()
+        assert table.scroll_offset.y == max(0, left - 11)
+
+    play(table, act=act, size=(40, 12))
+
+
 @pytest.mark.timeout(400)
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
