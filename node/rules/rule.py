@@ -12,9 +12,9 @@ from etlmon.clean import clean
 from etlmon.config.words import describe, did_you_mean, with_article
 from etlmon.contract.alerts_rules import AlertRule, RuleOrigin
 from etlmon.labels import Labels
+from etlmon.rule_conditions import Condition, Of, parse_condition
 from etlmon.rule_spellings import Spelled, shown
 from etlmon.units import Duration
-from node.rules.conditions import Condition, Of, parse_condition
 from node.rules.errors import RuleError
 from node.rules.matchers import Matcher, all_fit, compile_matchers
 from node.rules.templates import Facts, Template, parse_template
@@ -158,7 +158,7 @@ def _compiled(spec: AlertRule, origin: RuleOrigin) -> tuple[Rule | None, list[Ru
             problems.append(error)
             return None
 
-    condition = attempt(parse_condition, spec.condition, "condition")
+    condition = attempt(_condition, spec.condition, "condition")
     clear = attempt(_clear, condition, spec.clear) if condition and spec.clear is not None else None
     matchers = attempt(compile_matchers, spec.labels)
     summary = attempt(parse_template, spec.summary, "summary")
@@ -176,9 +176,17 @@ def _odd_names(spec: AlertRule) -> Iterator[RuleError]:
         yield RuleError(f"{shown(spec.metric)} is no name of a number; its labels stand in labels", "metric")
 
 
+def _condition(text: str, key: str) -> Condition:
+    """Raises RuleError with an example."""
+    try:
+        return parse_condition(text)
+    except ValueError as error:
+        raise RuleError(str(error), key) from error
+
+
 def _clear(condition: Condition, text: str) -> Condition:
     """When an alert is over. Raises RuleError when that could be true together with the condition."""
-    clear = parse_condition(text, "clear")
+    clear = _condition(text, "clear")
     if condition.of == "absent" or clear.of == "absent":
         raise RuleError("absent has nothing to compare with; leave clear out", "clear")
     if clear.of != "value" and (clear.of, clear.window_sec) != (condition.of, condition.window_sec):

@@ -118,8 +118,13 @@ def test_without_two_points_there_is_no_chart_and_with_none_in_its_time_it_is_em
 
 @pytest.mark.parametrize(
     ("condition", "threshold"),
-    [("> 90", 90.0), ("<=-1.5e3", -1500.0), (">= .5", 0.5), ("== 0", None), ("absent", None), ("delta(1h) > 5", None)],
-)
+    [
+        ("> 90", 90.0), ("<=-1.5e3", -1500.0), (">= .5", 0.5), ("> 90%", 90.0), ("> 90 %", 90.0),
+        ("> 10GiB", 10.0 * 2**30), (">= 2h", 7200.0), ("> 1_000", 1000.0), ("> 1E3", 1000.0),
+        ("== 0", None), ("!= 1", None), ("absent", None),
+        ("delta(1h) > 5", None), ("", None), ("> something new", None),
+    ],
+)  # fmt: skip
 def test_only_a_plain_condition_has_a_threshold(condition: str, threshold: float | None) -> None:
     assert threshold_of(condition) == threshold
 

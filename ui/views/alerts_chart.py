@@ -1,6 +1,5 @@
 """The history of the number that an alert is about, from before it went wrong. Pure."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +7,7 @@ from datetime import datetime, timedelta
 from etlmon.contract.alerts import Alert
 from etlmon.contract.host import HOST_HISTORY, LONGEST_LABELS, HistoryPoint, HistoryQuery
 from etlmon.labels import write_labels
+from etlmon.rule_conditions import parse_condition
 from ui import format as fmt
 from ui.problems import alerts as alerts_problems
 from ui.state import Question
@@ -23,7 +23,8 @@ AFTER = timedelta(minutes=30)
 _COLUMNS = 144
 _LEAST_STEP_SEC = 30
 _HELD_STEPS = 3
-_THRESHOLD = re.compile(r"\s*[><]=?\s*(-?[\d.]+(?:e[+-]?\d+)?)\s*")
+_HAVE_SIDES = (">", ">=", "<", "<=")
+"""Operators of which a number can be on the wrong side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,15 @@ def chart_of(row: Row[Alert]) -> tuple[History, ...]:
 
 
 def threshold_of(condition: str) -> float | None:
-    """What a plain condition compares with: `> 90`; None for one of rates, changes or absence."""
-    match = _THRESHOLD.fullmatch(condition)
-    return None if match is None else float(match[1])
+    """What a plain condition compares with, sizes in bytes and durations in seconds: 90 of `> 90%`.
+
+    None for one of rates, changes, absence or equality, and for one that cannot be read: a node may be newer than this.
+    """
+    try:
+        parsed = parse_condition(condition)
+    except ValueError:
+        return None
+    return parsed.threshold if parsed.of == "value" and parsed.operator in _HAVE_SIDES else None
 
 
 def axis_end(largest: float) -> float:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from etlmon.contract.alerts_rules import AlertRule
 from etlmon.units import Duration
+from node.api import alerts_bodies
 from node.rules.errors import RuleError
 from node.rules.rule import compile_rule, read_rule, rule_problems
 
@@ -54,6 +55,15 @@ def test_both_spellings_are_one_rule() -> None:
     house, other = read_rule(yaml.safe_load(HOUSE)), read_rule(yaml.safe_load(OTHER))
     assert house == other
     assert (house.for_, house.cooldown, house.labels) == (Duration(300), Duration(900), {"path": "/data/logs"})
+
+
+@pytest.mark.parametrize("threshold", ["90%", "90 %"])
+def test_a_percent_sign_says_nothing_however_the_rule_is_written(threshold: str) -> None:
+    house = {**LEAST, "condition": f"> {threshold}", "clear": f"< 8{threshold[1:]}"}
+    other = {"name": "a", "metric_name": "m", "condition": {"operator": ">", "threshold": threshold}}
+    for raw in (house, other, alerts_bodies.rule(other), alerts_bodies.backtest({"rule": other})["rule"]):
+        assert compile_rule(read_rule(raw), "api").condition.threshold == 90
+    assert rule_problems({**LEAST, "condition": f"> {threshold} %"}) != []
 
 
 def test_what_is_left_out_has_its_default() -> None:

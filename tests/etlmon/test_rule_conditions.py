@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.rules.conditions import OPERATORS, parse_condition
-from node.rules.errors import RuleError
+from etlmon.rule_conditions import OPERATORS, parse_condition
 
 
 @pytest.mark.parametrize(
@@ -24,6 +23,8 @@ from node.rules.errors import RuleError
         ("> 1_000.5", 1001, 1000),
         ("> .5", 0.6, 0.5),
         ("> 90%", 91, 90),
+        ("> 90 %", 91, 90),
+        ("< -2.5\t% ", -3, -2.5),
         ("> 10GiB", 10 * 2**30 + 1, 10 * 2**30),
         ("< 5 MB", 4_999_999, 5_000_000),
         ("> 1h30m", 5401, 5400),
@@ -63,23 +64,23 @@ def test_absent_compares_nothing() -> None:
         "90", "=> 90", "= 90", "> ", ">", "> x", "> 90 and < 100", "> nan", "> inf", "> 1e999", "absent > 1", "ABSENT",
         "rate(5m)", "rate > 10", "rate() > 1", "rate(5) x > 1", "rate(x) > 1", "sum(5m) > 1", "> 5 apples", "> 0x10",
         "", " ", "> --5", "> 1,000", "> 10G", "rate(5m)(5m) > 1",
+        "> %", "> 90 % %", "> 90%%", "> 5 % 0", "> 10GiB %",
     ],
 )  # fmt: skip
 def test_what_is_no_condition_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(RuleError, match="write for example") as caught:
-        parse_condition(text, "clear")
-    assert caught.value.key == "clear"
+    with pytest.raises(ValueError, match="write for example"):
+        parse_condition(text)
 
 
 @pytest.mark.parametrize("text", ["rate(500ms) > 1", "delta(2d) > 1"])
 def test_a_window_is_neither_too_short_nor_too_long(text: str) -> None:
-    with pytest.raises(RuleError, match="it may be 1s to 1d"):
+    with pytest.raises(ValueError, match="it may be 1s to 1d"):
         parse_condition(text)
 
 
 def test_a_hostile_condition_is_refused_quickly() -> None:
     for text in ("rate(" + " " * 100_000, "> " + "1" * 100_000, ">" * 100_000, "> " + "1_" * 50_000):
-        with pytest.raises(RuleError):
+        with pytest.raises(ValueError):
             parse_condition(text)
 
 

@@ -1,7 +1,7 @@
 """The condition of a rule: `> 90`, `<= 5`, `== 0`, `!= 1`, `absent`, `rate(5m) > 10`, `delta(1h) < -100`.
 
 A threshold may be written as a size that ends in B (`> 10GiB`) or as a duration (`> 2h`): it is bytes or seconds then.
-A percent sign (`> 90%`) says nothing.
+A percent sign (`> 90%`, `> 90 %`) says nothing.
 """
 
 import math
@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Literal
 
 from etlmon.units import Duration, Size
-from node.rules.errors import RuleError
 
 Of = Literal["value", "rate", "delta", "absent"]
 """What is compared: the number itself, its growth a second, its change, or that there is none."""
@@ -64,46 +63,48 @@ class Condition:
         return self.operator in ("<", "<=") and value < than
 
 
-def parse_condition(text: str, key: str = "condition") -> Condition:
-    """Raises RuleError with an example."""
+def parse_condition(text: str) -> Condition:
+    """Raises ValueError with an example."""
     words = text.strip()
     if words == "absent":
         return Condition("absent", "==", 0.0, 0.0, "absent")
     match = _CONDITION.fullmatch(words)
     if match is None:
-        raise RuleError(f'"{text}" is no condition; {_EXAMPLES}', key)
-    threshold = parse_threshold(match["threshold"], key)
+        raise ValueError(f'"{text}" is no condition; {_EXAMPLES}')
+    threshold = _threshold(match["threshold"])
     comparison = f"{match['operator']} {match['threshold'].strip()}"
     if match["of"] is None:
         return Condition("value", match["operator"], threshold, 0.0, comparison)
-    window = _window(match["window"], key)
+    window = _window(match["window"])
     of: Of = "rate" if match["of"] == "rate" else "delta"
     return Condition(of, match["operator"], threshold, float(window), f"{of}({window}) {comparison}")
 
 
-def parse_threshold(text: str, key: str) -> float:
-    """A number, a size that ends in B, or a duration. Raises RuleError."""
+def _threshold(text: str) -> float:
+    """A number, a size that ends in B (in bytes), or a duration (in seconds). Raises ValueError."""
     words = text.strip()
     sign = -1.0 if words.startswith("-") else 1.0
     digits = words[1:].strip() if words[:1] in ("-", "+") else words
+    number = digits.removesuffix("%").rstrip()
     value = math.nan
-    if _NUMBER.fullmatch(digits.removesuffix("%")):
-        value = float(digits.removesuffix("%"))
+    if _NUMBER.fullmatch(number):
+        value = float(number)
     elif digits[:1].isdigit():
         try:
             value = float(Size.parse(digits) if digits.endswith("B") else Duration.parse(digits))
         except ValueError:
             value = math.nan
     if not math.isfinite(value):
-        raise RuleError(f'"{words}" is no number to compare with; write for example 90, 1.5e6, 10GiB or 2h', key)
+        raise ValueError(f'"{words}" is no number to compare with; write for example 90, 1.5e6, 10GiB or 2h')
     return sign * value
 
 
-def _window(text: str, key: str) -> Duration:
+def _window(text: str) -> Duration:
+    """Raises ValueError."""
     try:
         window = Duration.parse(text)
     except ValueError as error:
-        raise RuleError(f'"{text}" is no time to look back; write for example rate(5m) or delta(1h)', key) from error
+        raise ValueError(f'"{text}" is no time to look back; write for example rate(5m) or delta(1h)') from error
     if not SHORTEST_WINDOW <= window <= LONGEST_WINDOW:
-        raise RuleError(f"looks back {window}; it may be {SHORTEST_WINDOW} to {LONGEST_WINDOW}", key)
+        raise ValueError(f"looks back {window}; it may be {SHORTEST_WINDOW} to {LONGEST_WINDOW}")
     return window
