@@ -19,6 +19,9 @@ from node.sources.zones import ZoneError, instant, zone_of
 
 SHORTEST_INTERVAL = Duration(0.1)
 
+SHORTEST_HISTORY = Duration(60)
+"""Of any level: what is kept for less is gone before it can be looked at."""
+
 _CLUSTER_TIMEOUTS = ("connect_timeout", "read_timeout", "total_timeout")
 
 SHORTEST_LOOK = Duration(6)
@@ -44,6 +47,7 @@ def check(settings: NodeSettings) -> Iterator[tuple[str, str]]:
     if settings.fs.warn_percent > settings.fs.critical_percent:
         yield "fs.warn_percent", f"is above fs.critical_percent ({settings.fs.critical_percent:g}); it must not be"
     yield from _short_intervals(settings)
+    yield from _history(settings)
     yield from _doubles("fs.expect", "mount", [os.path.normpath(expected.mount) for expected in settings.fs.expect])
     yield from _doubles("paths", "path", [os.path.normpath(watched.path) for watched in settings.paths])
     yield from _doubles("paths", "name", [watched.name or watched.path for watched in settings.paths])
@@ -250,6 +254,16 @@ def _short_intervals(settings: NodeSettings) -> Iterator[tuple[str, str]]:
     for key_path, value in given.items():
         if value < SHORTEST_INTERVAL:
             yield key_path, f"{value} is too short; write at least {SHORTEST_INTERVAL}"
+
+
+def _history(settings: NodeSettings) -> Iterator[tuple[str, str]]:
+    """Elsewhere 0 keeps for ever. Of history it would keep nothing, and for ever it would grow without a bound."""
+    for key, kept in msgspec.structs.asdict(settings.history).items():
+        if kept < SHORTEST_HISTORY:
+            yield (
+                f"history.{key}",
+                f"{kept} is too short; write at least {SHORTEST_HISTORY}: nothing is kept for ever here",
+            )
 
 
 def _doubles(section: str, key: str, values: list[str]) -> Iterator[tuple[str, str]]:

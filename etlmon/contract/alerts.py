@@ -287,7 +287,7 @@ ALERT_SILENCE = Endpoint(
     summary="Tell nobody of some alerts for a while; they stay visible",
     body=NewSilence,
     status=201,
-    errors=_COMMAND,
+    errors=(409, *_COMMAND),
     example=_SILENCE,
 )
 

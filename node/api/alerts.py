@@ -137,6 +137,7 @@ def _acts(request: Request[Any]) -> AlertActs:
         caller=request.caller,
         database=context.database,
         watch=context.alerts,
+        settings=context.settings,
         clock=context.clock,
     )
 

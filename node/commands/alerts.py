@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import aiosqlite
 import msgspec
 
+from etlmon.config.words import did_you_mean
 from etlmon.contract import alerts as contract
 from etlmon.contract.alerts import Acknowledge, Alert
 from etlmon.contract.alerts_rules import NewSilence, Silence
@@ -20,9 +21,12 @@ from node.commands.act import Act, Acts, Caller
 from node.rules.alert import Key
 from node.rules.errors import RuleError
 from node.rules.matchers import compile_matchers
+from node.settings import NodeSettings
 from node.store import alerts as store
 from node.store import alerts_rules
 from node.store.database import Database
+
+SWITCHED_OFF = "alerts are switched off on this node: alerts.enabled is false in its configuration"
 
 LONGEST_SILENCE = Duration(366 * 86400)
 
@@ -38,6 +42,7 @@ class AlertActs:
     caller: Caller
     database: Database
     watch: AlertWatch
+    settings: NodeSettings
     clock: Clock
 
     async def acknowledge(self, alert_id: str, body: Acknowledge) -> Alert:
@@ -67,6 +72,8 @@ class AlertActs:
 
         async def work() -> Silence:
             wanted = self._wanted(body)
+            if body.rule:
+                await self._check_rule(body.rule)
 
             async def write(db: aiosqlite.Connection) -> int:
                 if len(await alerts_rules.silences(db, self.clock())) >= MOST_SILENCES:
@@ -93,6 +100,19 @@ class AlertActs:
             self.watch.wake()
 
         await self.acts.perform(self.caller, alert_act("unsilence", silence_id, contract.ALERT_UNSILENCE.status), work)
+
+    async def _check_rule(self, name: str) -> None:
+        """Raises BadRequest when the node has no such rule, and Conflict when that is because alerts are switched off.
+
+        A name that was mistyped would keep nothing back, and whoever typed it would learn that from the notice.
+        """
+        names = sorted(info.rule.name for info in await self.watch.rules())
+        if name in names:
+            return
+        if not self.settings.alerts.enabled:
+            raise Conflict(f"nothing is silenced: {SWITCHED_OFF}", reason="disabled")
+        there = did_you_mean(name, names) if names else ", and no other"
+        raise BadRequest(f"nothing is silenced: the node has no rule {name}{there}", field="rule")
 
     def _wanted(self, body: NewSilence) -> Silence:
         """The silence that is asked for, without its id. Raises BadRequest."""

@@ -18,7 +18,7 @@ from node.alerts.backtest import Replay, StoredPoint, backtest
 from node.alerts.watch import AlertWatch
 from node.clock import Clock
 from node.commands.act import Acts, Caller
-from node.commands.alerts import alert_act
+from node.commands.alerts import SWITCHED_OFF, alert_act
 from node.rules.errors import RuleError
 from node.rules.rule import Rule, compile_rule
 from node.rules.rule_set import unknown_channels
@@ -30,8 +30,6 @@ from node.store.samples_levels import Stretch, finest
 
 MOST_ADDED_RULES = 500
 """Over the API."""
-
-SWITCHED_OFF = "alerts are switched off on this node: alerts.enabled is false in its configuration"
 
 WEEK = timedelta(days=7)
 

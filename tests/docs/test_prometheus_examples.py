@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
+from node.api.hosts import is_allowed
 from node.metrics import METRICS
+from node.settings import NodeSettings, Security, listen_address
 from tests.peers import program
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SCRAPING = EXAMPLES / "prometheus/prometheus.yml"
 RULES_FILE = EXAMPLES / "prometheus/rules.yml"
 RULES: list[dict[str, Any]] = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["groups"][0]["rules"]
 DASHBOARD: dict[str, Any] = json.loads((EXAMPLES / "grafana/etlmon.json").read_text(encoding="utf-8"))
@@ -34,10 +38,10 @@ TROUBLE: dict[str, tuple[str, dict[str, str], str]] = {
     "LogLinesLost": ("etlmon_log_gaps_total", {**NODE, "log": "app"}, "0x52 1x8"),
     "ProcessesMissing": ("etlmon_process_watch_ok", {**NODE, "watch": "etl"}, "0x60"),
     "CronRunMissed": ("etlmon_cron_missed", {**NODE, "job": "7", "name": "load.sh", "source": "/etc/crontab"}, "1x60"),
-    "CronRunFailed": ("etlmon_cron_runs_total", {**NODE, "state": "failed"}, "3x52 4x8"),
+    "CronRunFailed": ("etlmon_cron_failed", {**NODE, "job": "7", "name": "load.sh", "source": "/etc/crontab"}, "1x60"),
     "TransferIncomplete": (
-        "etlmon_xferlog_transfers_total",
-        {**NODE, "direction": "upload", "status": "incomplete"},
+        "etlmon_xferlog_interrupted_total",
+        {**NODE, "direction": "upload"},
         "0x52 1x8",
     ),
     "ClusterUnreachable": ("etlmon_cluster_up", {**NODE, "cluster": "pve"}, "0x60"),
@@ -80,8 +84,22 @@ def promtool(*arguments: str | Path) -> tuple[int, str]:
 
 @pytest.mark.peer("promtool")
 def test_promtool_has_nothing_against_the_configuration_and_its_rules() -> None:
-    code, said = promtool("check", "config", "--lint-fatal", EXAMPLES / "prometheus/prometheus.yml")
+    code, said = promtool("check", "config", "--lint-fatal", SCRAPING)
     assert (code, f"{len(RULES)} rules found" in said) == (0, True), said
+
+
+def test_a_node_with_the_settings_beside_the_configuration_answers_its_target() -> None:
+    text = SCRAPING.read_text(encoding="utf-8")
+    said = yaml.safe_load("\n".join(re.findall(r"^#   (\w+: \{.*\})$", text, re.MULTILINE)))
+    given = msgspec.convert(said, NodeSettings)
+    (job,) = yaml.safe_load(text)["scrape_configs"]
+    target = job["static_configs"][0]["targets"][0]
+    listen = listen_address(given.host.metrics_listen or "")
+    assert isinstance(listen, tuple)
+    assert target.rpartition(":")[2] == str(listen[1])
+    assert is_allowed(target, (*given.security.allowed_hosts, "etl01"), "10.0.0.5")
+    assert not is_allowed(target, (*Security().allowed_hosts, "etl01"), "10.0.0.5")
+    assert set(given.security.allowed_hosts) > set(Security().allowed_hosts)
 
 
 @pytest.mark.parametrize("expression", [*(rule["expr"] for rule in RULES), *queries()])

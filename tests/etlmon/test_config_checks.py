@@ -51,6 +51,9 @@ def account(more: str) -> str:
         ("refresh: {disk: 0}", "1: refresh.disk: 0s is too short; write at least 100ms"),
         ("paths: [{path: /a, scan_interval: 50ms}]", "1: paths[0].scan_interval: 50ms is too short"),
         ("paths: [{path: /a, timeout: 0s}]", "1: paths[0].timeout: 0s is too short"),
+        ("history: {raw: 0}", "1: history.raw: 0s is too short; write at least 1m: nothing is kept for ever here"),
+        ("history: {minute: 0s}", "1: history.minute: 0s is too short; write at least 1m"),
+        ("history:\n  raw: 1h\n  hour: 59s", "3: history.hour: 59s is too short; write at least 1m"),
         ("fs: {probe_timeout: 0}", "1: fs.probe_timeout: 0s is too short"),
         (
             "logs:\n- {name: a, path: /a}\n- {name: a, path: /b}",

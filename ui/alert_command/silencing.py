@@ -4,15 +4,12 @@ import argparse
 from collections import Counter
 from datetime import UTC, datetime
 
-from etlmon.cli_parts import FAILED, say
 from etlmon.client import NodeClient
-from etlmon.config.words import did_you_mean
-from etlmon.contract.alerts import ALERT_RULES, ALERT_SILENCE, ALERT_UNSILENCE, SWITCH_HEADER
+from etlmon.contract.alerts import ALERT_SILENCE, ALERT_UNSILENCE
 from etlmon.contract.alerts_rules import NewSilence, Silence
 from ui import format as fmt
-from ui.alert_command.asking import SWITCHED_OFF, print_line
+from ui.alert_command.asking import print_line
 from ui.alert_command.errors import UsageError
-from ui.widgets.cells import plain
 
 
 def wanted(arguments: argparse.Namespace) -> NewSilence:
@@ -39,8 +36,6 @@ def wanted(arguments: argparse.Namespace) -> NewSilence:
 
 async def silence(node: NodeClient, asked: NewSilence) -> int:
     """Have nobody told of some alerts for a while; the exit code. Raises NodeError."""
-    if asked.rule and (reason := await _no_such_rule(node, asked.rule)):
-        return say(plain(f"nothing is silenced: {reason}"), FAILED)
     made = (await node.ask(ALERT_SILENCE, body=asked)).unwrap()
     matched = "" if not made.active else f"; it covers {fmt.count(made.matched)} that are open now"
     print_line(
@@ -55,17 +50,6 @@ async def end_silence(node: NodeClient, silence_id: str) -> int:
     await node.ask(ALERT_UNSILENCE, id=silence_id)
     print_line(f"silence {silence_id} is over")
     return 0
-
-
-async def _no_such_rule(node: NodeClient, name: str) -> str:
-    """Why there can be no alert of a rule; empty when the node has it. Raises NodeError."""
-    answer = await node.ask(ALERT_RULES)
-    if answer.headers.get(SWITCH_HEADER) == "off":
-        return SWITCHED_OFF
-    names = sorted(info.rule.name for info in answer.unwrap())
-    if name in names:
-        return ""
-    return f"the node has no rule {name}{did_you_mean(name, names) if names else ', and no other'}"
 
 
 def _covered(made: Silence) -> str:

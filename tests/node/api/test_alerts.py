@@ -371,6 +371,35 @@ def test_a_silence_that_cannot_be_is_refused_with_its_field(tmp_path: Path, fiel
     at(tmp_path, scenario)
 
 
+def test_a_silence_of_a_rule_that_the_node_does_not_have_is_refused(tmp_path: Path) -> None:
+    async def scenario(one: Desk) -> None:
+        for rule, why in (("levle", "; did you mean level?"), ("xyz", "; known here: level")):
+            body = NewSilence(rule=rule, reason="why", duration="2h")
+            status, message, details = await one.refused(contract.ALERT_SILENCE, body=body)
+            assert (status, details) == (400, {"field": "rule"})
+            assert message.startswith(f"nothing is silenced: the node has no rule {rule}{why}")
+        assert await one.ask(contract.ALERT_SILENCES) == []
+        assert [row[:3] for row in await one.audited()] == [
+            ("alerts.silence", "levle", "refused"),
+            ("alerts.silence", "xyz", "refused"),
+        ]
+        await one.ask(contract.ALERT_RULE_ADD, body=RULE)
+        await one.ask(contract.ALERT_SILENCE, body=NewSilence(rule="added", reason="why", duration="2h"))
+
+    at(tmp_path, scenario)
+
+
+def test_a_silence_of_a_rule_is_refused_while_alerts_are_switched_off_and_one_of_all_is_not(tmp_path: Path) -> None:
+    async def scenario(one: Desk) -> None:
+        body = NewSilence(rule="level", reason="why", duration="2h")
+        status, message, details = await one.refused(contract.ALERT_SILENCE, body=body)
+        assert (status, details) == (409, {"reason": "disabled"})
+        assert message.startswith("nothing is silenced: alerts are switched off on this node")
+        await one.ask(contract.ALERT_SILENCE, body=NewSilence(reason="why", duration="2h"))
+
+    at(tmp_path, scenario, settings(LEVEL, enabled=False))
+
+
 async def remember(one: Desk, values: list[float], tank: str = "a") -> datetime:
     """A number each minute up to now; returns the time of the first."""
     begin = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=len(values))
