@@ -78,7 +78,7 @@ def standing(watched: Watched, runs: JobRuns, evidence: Evidence, began: datetim
     if job.error is not None:
         return Standing("invalid", job.error)
     if job.kind == "timer":
-        return _timer(job)
+        return _timer(job, runs)
     last, missed, over = runs.last, runs.missed, runs.over
     if missed is not None and (last is None or last.at < missed.at):
         return Standing("missed", missed.reason)
@@ -97,9 +97,11 @@ def standing(watched: Watched, runs: JobRuns, evidence: Evidence, began: datetim
     return Standing("unknown", reason) if reason else Standing("ok", _no_code(runs, evidence))
 
 
-def _timer(job: FoundJob) -> Standing:
+def _timer(job: FoundJob, runs: JobRuns) -> Standing:
     if job.running_pids:
-        return Standing("running")
+        # systemd forgets how the run before ended as soon as the next one begins.
+        over = runs.over
+        return Standing("failed", over.reason) if over and over.state == "failed" else Standing("running")
     if job.last_result not in (None, "success"):
         return Standing("failed", f"systemd says of its last run: {job.last_result}")
     if job.last_exit_code:

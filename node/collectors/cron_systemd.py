@@ -24,6 +24,7 @@ _PROPERTIES = (
     "MainPID",
     "ExecMainStartTimestamp",
     "ExecMainStartTimestampMonotonic",
+    "ExecMainExitTimestamp",
     "ExecMainExitTimestampMonotonic",
     "ExecMainCode",
     "ExecMainStatus",

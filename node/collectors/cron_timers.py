@@ -24,6 +24,8 @@ _WORDS = {
     "OnUnitInactiveSec": "{} after it ended last",
 }
 _TRUE = ("1", "yes", "true", "on", "y", "t")
+_SKIPPED = "exec-condition"
+"""The result of a service whose ExecCondition= did not want it to run: no failure."""
 _NOT_BOOTED = "systemd does not run this host: no timer elapses"
 
 
@@ -215,18 +217,28 @@ def _coming(timer: Unit, systemd: _Systemd, calendar: Mapping[str, Elapses], now
 
 def _with_last_run(job: FoundJob, state: UnitState | None, started: UnitState | None) -> FoundJob:
     """What systemd knows of the last run since the host started; of the timer's last time also what was before."""
-    known = [
-        state.moment("LastTriggerUSec") if state is not None else None,
-        started.moment("ExecMainStartTimestamp") if started is not None else None,
-    ]
-    job = replace(job, last_run_at=max(filter(None, known), default=None))
-    if started is None or started.moment("ExecMainStartTimestamp") is None:
+    elapsed = state.moment("LastTriggerUSec") if state is not None else None
+    began = started.moment("ExecMainStartTimestamp") if started is not None else None
+    job = replace(job, last_run_at=max(filter(None, (elapsed, began)), default=None))
+    if started is None:
         return job
-    pid = started.main_pid
+    if (pid := started.main_pid) is not None:
+        return replace(job, running_pids=(pid,))
+    result = started["Result"] if started["Result"] != _SKIPPED else ""
+    if result in ("", "success"):
+        # A unit that never ran is a success as well.
+        result = result if began is not None else ""
+    elif _is_before(started.moment("ExecMainExitTimestamp"), elapsed):
+        # It failed before its main process began, as when ExecStartPre= does: the rest is of a run before.
+        return replace(job, last_result=result)
     return replace(
         job,
-        last_exit_code=started.exit_code if pid is None else None,
-        last_duration_sec=started.duration_sec if pid is None else None,
-        last_result=(started["Result"] or None) if pid is None else None,
-        running_pids=() if pid is None else (pid,),
+        last_exit_code=started.exit_code,
+        last_duration_sec=started.duration_sec,
+        last_result=result or None,
     )
+
+
+def _is_before(end: datetime | None, elapsed: datetime | None) -> bool:
+    """Whether a main process ended before the timer elapsed last, or there was none."""
+    return end is None or (elapsed is not None and end < elapsed)

@@ -154,7 +154,17 @@ def samples(jobs: Sequence[StoredJob], sources: Sequence[CronSource], totals: To
 def _of_job(job: StoredJob) -> Iterator[Sample]:
     labels = {"job": str(job.job_id), "name": headline(job), "source": job.source}
     yield Sample("etlmon_cron_missed", float(job.state == "missed"), labels)
+    yield Sample("etlmon_cron_failed", float(_has_failed(job)), labels)
     if job.last_exit_code is not None:
         yield Sample("etlmon_cron_last_exit_code", job.last_exit_code, labels)
     if job.last_run_at is not None:
         yield Sample("etlmon_cron_last_run_timestamp_seconds", job.last_run_at.timestamp(), labels)
+
+
+def _has_failed(job: StoredJob) -> bool:
+    """Whether its last run that ended failed, until one ends well.
+
+    The state alone does not tell: one that is worse, such as `missed`, hides it. Nor does the exit code: systemd has
+    none of a run whose main process never began.
+    """
+    return job.state == "failed" or bool(job.last_exit_code)

@@ -11,6 +11,14 @@ METRICS = (
         ("direction", "status"),
         keeps=True,
     ),
+    # A refused one is incomplete as well: somebody asked for what is not there, or may not be had.
+    Metric(
+        "etlmon_xferlog_interrupted_total",
+        "counter",
+        "Uploads and downloads that broke off after some bytes",
+        ("direction",),
+        keeps=True,
+    ),
     Metric("etlmon_xferlog_bytes_total", "counter", "Bytes of uploads and of downloads", ("direction",), keeps=True),
     Metric("etlmon_xferlog_unparsed_total", "counter", "Lines that could not be read", keeps=True),
     Metric("etlmon_xferlog_lag_bytes", "gauge", "Bytes that are in the log and not stored yet", keeps=True),

@@ -24,7 +24,10 @@ TOLD_WITHIN = timedelta(minutes=5)
 RECENT = timedelta(hours=1)
 """What happened longer ago is history: it is stored, and not told as an event."""
 
-_ALWAYS_STATED = ("upload complete", "upload incomplete", "download complete", "download incomplete")
+_ALWAYS_STATED = (
+    "upload complete", "upload incomplete", "download complete", "download incomplete",
+    "upload interrupted", "download interrupted",
+)  # fmt: skip
 """Also while none was seen: a number that begins with the first transfer never grew by it."""
 
 _LONGEST_TRANSFER_SEC = 10**9
@@ -101,12 +104,19 @@ def status_of(batch: Batch) -> LogStatus:
 
 
 def counted(counts: Mapping[str, tuple[int, int]], transfers: Iterable[Transfer]) -> dict[str, tuple[int, int]]:
-    """The counts, transfers and bytes by direction and status, with these transfers."""
+    """The counts, transfers and bytes by direction and status, with these transfers.
+
+    Those that broke off are also counted as `interrupted`, without their bytes.
+    """
     after = dict(counts)
     for transfer in transfers:
         key = f"{transfer.direction} {transfer.status}"
         number, size = after.get(key, (0, 0))
         after[key] = (number + 1, size + transfer.bytes)
+        if transfer.outcome == "interrupted" and transfer.direction in ("upload", "download"):
+            key = f"{transfer.direction} interrupted"
+            number, size = after.get(key, (0, 0))
+            after[key] = (number + 1, size)
     return after
 
 
@@ -115,6 +125,9 @@ def samples_of(source: XferSource, counts: Mapping[str, tuple[int, int]]) -> Ite
     sizes: dict[str, int] = {}
     for key, (number, size) in {**dict.fromkeys(_ALWAYS_STATED, (0, 0)), **counts}.items():
         direction, status = key.split(" ")
+        if status == "interrupted":
+            yield Sample("etlmon_xferlog_interrupted_total", number, {"direction": direction})
+            continue
         yield Sample("etlmon_xferlog_transfers_total", number, {"direction": direction, "status": status})
         if direction in ("upload", "download"):
             sizes[direction] = sizes.get(direction, 0) + size

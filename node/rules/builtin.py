@@ -69,14 +69,14 @@ def _work(settings: NodeSettings) -> Iterator[AlertRule]:
     )
     yield AlertRule(
         name="cron_job_failed",
-        metric="etlmon_cron_last_exit_code",
-        condition="!= 0",
-        summary="{{ labels.name }} ({{ labels.source }}) failed with exit code {{ value }}",
+        metric="etlmon_cron_failed",
+        condition="== 1",
+        summary="{{ labels.name }} ({{ labels.source }}) failed in the last run that ended",
+        description="The Cron view and GET /api/v1/cron say how: its exit code, or what systemd says of it.",
     )
     yield AlertRule(
         name="transfer_incomplete",
-        metric="etlmon_xferlog_transfers_total",
-        labels={"status": "incomplete"},
+        metric="etlmon_xferlog_interrupted_total",
         condition=f"rate({LOOK_BACK}) > 0",
         summary=f"A transfer ({{{{ labels.direction }}}}) was not completed within the last {LOOK_BACK}",
     )

@@ -3,14 +3,19 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from etlmon.contract.alerts import Alert, Delivery
 from etlmon.contract.alerts_rules import ChannelInfo, RuleInfo
+from etlmon.contract.xferlog import Transfer
 from tests.ui.alarms import alert, builtin, channel, delivery, resolved, rule
 from tests.ui.looking import NOW
+from tests.ui.transfers import transfer
 from ui.problems import alerts as problems
+from ui.problems import of_node
 from ui.problems.alerts import Open
+from ui.problems.xferlog import INTERRUPTED
 from ui.state import NodeState, answered
 
 
@@ -139,6 +144,26 @@ def test_what_a_rule_of_the_program_tells_is_not_a_problem_twice() -> None:
     full = alert(1, "disk_nearly_full", severity="critical")
     assert told(node_with([full, alert(2)], [builtin(), rule()], [])) == [("warn", "/data/logs holds 12,017 files")]
     assert told(node_with([full], [], [])) == [("crit", "/data/logs holds 12,017 files")], "nobody knows the rule"
+
+
+def test_an_alert_of_transfers_is_a_problem_where_no_such_transfer_is_one() -> None:
+    broken = [
+        alert(number, "transfer_incomplete", labels={"direction": direction}, summary=f"alert of {direction}")
+        for number, direction in enumerate(("upload", "download"))
+    ]
+    node = node_with(broken, [builtin("transfer_incomplete"), builtin("cron_job_failed")], [])
+
+    def listed(*transfers: Transfer) -> list[str]:
+        """The problems while the log of transfers says this."""
+        return [one.text for one in of_node(answered(node, INTERRUPTED, list(transfers), now=NOW))]
+
+    upload = transfer(1, "/in/a", log_time=NOW, bytes=9)
+    download = transfer(2, "/out/b", log_time=NOW - timedelta(hours=3), bytes=9, direction="download")
+    named = ["/in/a: upload of etl broke off after 9"]
+    assert [one.text for one in of_node(node)] == ["alert of upload", "alert of download"], "nothing is known"
+    assert listed(upload, download) == [*named, "alert of download"], "its line was read long after"
+    download = msgspec.structs.replace(download, log_time=NOW)
+    assert listed(upload, download) == [*named, "/out/b: download of etl broke off after 9"]
 
 
 def test_what_somebody_looks_after_or_has_not_lasted_yet_is_no_problem() -> None:

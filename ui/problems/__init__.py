@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from etlmon.contract.alerts import Alert
 from ui.glyphs import State
 from ui.problems import alerts, clusters, cron, dataproc, fs, host, logs, node, paths, processes, xferlog
 from ui.problems.problem import Problem, rank, worst
@@ -22,6 +23,19 @@ class Judge:
     questions: tuple[Question[Any], ...]
 
 
+def _is_said(one: NodeState, alert: Alert) -> bool:
+    """Whether the domain of a built-in rule tells what its alert tells.
+
+    A transfer counts when its line is read, and is a problem by the time in the line: that may be long ago when the
+    node was down meanwhile.
+    """
+    if alert.rule != _OF_TRANSFERS:
+        return True
+    return any(transfer.direction == alert.labels.get("direction") for transfer in xferlog.interrupted(one))
+
+
+_OF_TRANSFERS = "transfer_incomplete"
+
 JUDGES: tuple[Judge, ...] = (
     Judge(node.problems, (node.QUESTION,)),
     Judge(fs.problems, (fs.QUESTION,)),
@@ -33,7 +47,7 @@ JUDGES: tuple[Judge, ...] = (
     Judge(clusters.problems, (clusters.QUESTION,)),
     Judge(dataproc.problems, dataproc.QUESTIONS),
     Judge(host.problems, (host.QUESTION,)),
-    Judge(alerts.problems, alerts.QUESTIONS),
+    Judge(alerts.problems_but(_is_said), alerts.QUESTIONS),
 )
 QUESTIONS: tuple[Question[Any], ...] = tuple(question for judge in JUDGES for question in judge.questions)
 

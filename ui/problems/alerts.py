@@ -1,7 +1,7 @@
 """alerts: what rules say is wrong and nobody looks after yet, rules that are not taken, channels that reach nobody."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -161,13 +161,20 @@ def open_alerts(node: NodeState) -> Open | None:
     return Open(len(active), worst(map(level, active)))
 
 
-def problems(node: NodeState) -> Iterator[Problem]:
+def problems_but(is_said: Callable[[NodeState, Alert], bool]) -> Callable[[NodeState], Iterator[Problem]]:
+    """The problems of a node, without what its domains say of it: `is_said` is whether one says what an alert does."""
+    return lambda node: problems(node, lambda alert: is_said(node, alert))
+
+
+def problems(node: NodeState, is_said: Callable[[Alert], bool] = lambda _: True) -> Iterator[Problem]:
+    """Of the alerts of built-in rules those that their domains do not tell: `is_said` is whether one does."""
     rules = node.answer(RULES) or ()
     for info in rules:
         if info.state == "invalid":
             text = f"rule {info.rule.name} is not taken: {rule_words(info)}"
             yield Problem(level="warn", node=node.name, text=text, view="alerts", key=f"rule {info.rule.name}")
-    yield from _alerts(node, {info.rule.name for info in rules if info.origin == "builtin"})
+    builtin = {info.rule.name for info in rules if info.origin == "builtin"}
+    yield from _alerts(node, lambda alert: alert.rule in builtin and is_said(alert))
     for channel in node.answer(CHANNELS) or ():
         if (severity := channel_level(channel)) != "ok":
             yield Problem(
@@ -180,11 +187,11 @@ def problems(node: NodeState) -> Iterator[Problem]:
             )
 
 
-def _alerts(node: NodeState, said: set[str]) -> Iterator[Problem]:
-    """The alerts that call for somebody, but those of rules (`said`) that tell what their domains tell anyhow."""
+def _alerts(node: NodeState, is_said: Callable[[Alert], bool]) -> Iterator[Problem]:
+    """The alerts that call for somebody, but those that tell what their domains tell anyhow."""
     by_rule: dict[str, list[Alert]] = {}
     for alert in node.answer(QUESTION) or ():
-        if alert.rule not in said and level(alert) in ("crit", "warn"):
+        if level(alert) in ("crit", "warn") and not is_said(alert):
             by_rule.setdefault(alert.rule, []).append(alert)
     for rule, alerts in by_rule.items():
         yield from _of_rule(node, rule, alerts)

@@ -1,4 +1,4 @@
-"""xferlog: a transfer log that cannot be read, uploads that broke off, and uploads that do not lie on the disk."""
+"""xferlog: a transfer log that cannot be read, transfers that broke off, and uploads that do not lie on the disk."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -23,15 +23,15 @@ T = TypeVar("T")
 
 QUESTION = Question(XFERLOG_SOURCE, pace="slow")
 FINDINGS = Question(XFERLOG_FINDINGS, FindingQuery(limit=1000), pace="slow")
-INTERRUPTED = Question(XFERLOG, TransferQuery(limit=100, direction="upload", outcome="interrupted"), pace="slow")
-"""The uploads that broke off, newest first."""
+INTERRUPTED = Question(XFERLOG, TransferQuery(limit=1000, outcome="interrupted"), pace="slow")
+"""The transfers that broke off, newest first."""
 QUESTIONS = (QUESTION, FINDINGS, INTERRUPTED)
 
 FAR_BEHIND_BYTES = 16 * 2**20
 """So much is written and not read only when the reader does not keep up."""
 
 RECENT = timedelta(hours=1)
-"""An upload that broke off is a problem for so long: it comes again, or somebody has been told."""
+"""A transfer that broke off is a problem for so long: it comes again, or somebody has been told."""
 
 NAMED = 3
 """So many problems of one kind are named one by one; the others are counted."""
@@ -101,16 +101,17 @@ def finding_words(finding: Finding) -> str:
 
 
 def interrupted(node: NodeState) -> list[Transfer]:
-    """The uploads that broke off a short while ago, newest first."""
+    """The uploads and downloads that broke off a short while ago, newest first."""
     held = node.held(INTERRUPTED)
     if held is None:
         return []
     now = node.clock(held.received_at)
-    return [transfer for transfer in held.value if now - transfer.log_time <= RECENT]
+    lately = [transfer for transfer in held.value if now - transfer.log_time <= RECENT]
+    return [transfer for transfer in lately if transfer.direction in ("upload", "download")]
 
 
 def failed_count(node: NodeState) -> int | None:
-    """How many uploads broke off a short while ago or do not lie on the disk; None where there is no transfer log."""
+    """How many transfers broke off a short while ago or uploads do not lie on the disk; None without a transfer log."""
     if not node.answer(QUESTION):
         return None
     ill = [finding for finding in node.answer(FINDINGS) or () if finding_level(finding) != "ok"]
@@ -127,7 +128,10 @@ def problems(node: NodeState) -> Iterator[Problem]:
     for severity in ("crit", "warn"):
         ill = [finding for finding in findings if finding_level(finding) == severity]
         yield from _some(ill, lambda one: _finding_problem(one, node), "more uploads do not lie on the disk as logged")
-    yield from _some(interrupted(node), lambda one: _interrupted_problem(one, node), "more uploads broke off")
+    broken = interrupted(node)
+    for direction in ("upload", "download"):
+        those = [transfer for transfer in broken if transfer.direction == direction]
+        yield from _some(those, lambda one: _interrupted_problem(one, node), f"more {direction}s broke off")
 
 
 def _some(items: Sequence[T], problem: Callable[[T], Problem], more: str) -> Iterator[Problem]:
@@ -155,7 +159,7 @@ def _interrupted_problem(transfer: Transfer, node: NodeState) -> Problem:
         level="warn",
         node=node.name,
         since=node.here(transfer.log_time),
-        text=f"{transfer.filename}: upload of {transfer.username or 'nobody'} broke off after "
+        text=f"{transfer.filename}: {transfer.direction} of {transfer.username or 'nobody'} broke off after "
         f"{fmt.size(transfer.bytes)}",
         view="xferlog",
         key=str(transfer.id),

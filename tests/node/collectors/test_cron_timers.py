@@ -22,6 +22,13 @@ UNITS = {
     "bad.service": "[Service]\nType=oneshot\nUser=nobody\nExecStart=/bin/sh -c 'exit 3'\n",
     "killed.timer": PERIODIC,
     "killed.service": "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'kill -9 $$$$'\n",
+    "unready.timer": PERIODIC,
+    "unready.service": "[Service]\nType=oneshot\nExecStartPre=/bin/sh -c 'test -e /run/ready'\nExecStart=/bin/true\n",
+    "late.timer": PERIODIC,
+    "late.service": "[Service]\nType=oneshot\nTimeoutStartSec=1s\n"
+    """ExecStart=/bin/bash -c 'trap "exit 0" TERM; while :; do sleep 0.1; done'\n""",
+    "unwanted.timer": PERIODIC,
+    "unwanted.service": "[Service]\nType=oneshot\nExecCondition=/bin/false\nExecStart=/bin/true\n",
     "long.timer": PERIODIC,
     "long.service": "[Service]\nExecStart=/bin/sleep 1000\n",
     "nightly.timer": "[Timer]\nOnCalendar=*-*-* 02:30\nOnCalendar=bogus\n",
@@ -32,7 +39,8 @@ UNITS = {
     "off.timer": "[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n",
     "off.service": "[Service]\nExecStart=/bin/true\n",
 }
-STARTED = ("good.timer", "bad.timer", "killed.timer", "long.timer", "nightly.timer", "wrong.timer")
+ENDING = ("good.timer", "bad.timer", "killed.timer", "late.timer")
+STARTED = (*ENDING, "unready.timer", "unwanted.timer", "long.timer", "nightly.timer", "wrong.timer")
 FIND = """
 import asyncio, json, sys
 sys.path.insert(0, sys.argv[1])
@@ -79,7 +87,7 @@ def settled(up: Systemd) -> dict[str, dict[str, Any]]:
     deadline = datetime.now(UTC) + timedelta(seconds=60)
     while datetime.now(UTC) < deadline:
         found = timers(up)
-        ended = [found[name]["last_exit_code"] is not None for name in ("good.timer", "bad.timer", "killed.timer")]
+        ended = [found[name]["last_exit_code"] is not None for name in ENDING]
         if all(ended) and found["long.timer"]["running_pids"]:
             return found
     pytest.fail("the timers do not elapse")
@@ -96,6 +104,33 @@ def test_the_end_of_the_last_run_is_told(up: Systemd) -> None:
     for job in (good, bad, killed):
         assert now - timedelta(minutes=5) < datetime.fromisoformat(job["last_run_at"]) <= now
         assert (job["enabled"], job["error"], job["warning"]) == (True, None, None)
+
+
+def test_what_failed_without_an_exit_code_is_told_by_its_result(up: Systemd) -> None:
+    found = settled(up)
+    assert (found["late.timer"]["last_exit_code"], found["late.timer"]["last_result"]) == (0, "timeout")
+    unready = found["unready.timer"]
+    assert (unready["last_exit_code"], unready["last_result"]) == (None, "exit-code")
+    up.write("/run/ready", "")
+    up.run("systemctl", "start", "unready.service")
+    unready = timers(up)["unready.timer"]
+    assert (unready["last_exit_code"], unready["last_result"]) == (0, "success")
+    up.run("rm", "/run/ready")
+    up.run("sh", "-c", "sleep 1.1; systemctl restart unready.timer")
+    deadline = datetime.now(UTC) + timedelta(seconds=30)
+    while (unready := timers(up)["unready.timer"])["last_result"] == "success" and datetime.now(UTC) < deadline:
+        pass
+    assert (unready["last_exit_code"], unready["last_duration_sec"], unready["last_result"]) == (
+        None,
+        None,
+        "exit-code",
+    )
+
+
+def test_what_was_not_wanted_to_run_did_not_fail(up: Systemd) -> None:
+    settled(up)
+    assert up.run("systemctl", "show", "--value", "-p", "Result", "unwanted.service").strip() == "exec-condition"
+    assert timers(up)["unwanted.timer"]["last_result"] is None
 
 
 def test_what_runs_now_is_told_by_its_pid(up: Systemd) -> None:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from etlmon.contract.cron import CronSource
 from node.collectors.cron_told import (
     MOST_JOBS,
@@ -14,7 +16,7 @@ from node.collectors.cron_told import (
     source_events,
 )
 from node.store.cron import StoredJob, StoredRun
-from tests.node.collectors.cron_stage import Day, job
+from tests.node.collectors.cron_stage import Day, job, said
 from tests.node.store.opened import START, after
 
 
@@ -95,3 +97,64 @@ def test_with_very_many_jobs_there_are_no_numbers_of_single_ones() -> None:
     assert {one.labels["state"]: one.value for one in told if one.name == "etlmon_cron_jobs"}[
         "unknown"
     ] == MOST_JOBS + 1
+
+
+def number_of(row: StoredJob, name: str) -> float | None:
+    """What is stated of a job under this name; None when nothing is."""
+    return next((one.value for one in samples([row], [], Totals()) if one.name == name), None)
+
+
+@pytest.mark.parametrize(
+    ("result", "code", "failed"),
+    [("success", 0, 0), ("exit-code", 3, 1), ("timeout", 0, 1), ("exit-code", None, 1), (None, None, 0)],
+)
+def test_a_timer_that_failed_is_stated_whatever_its_exit_code(
+    result: str | None, code: int | None, failed: float
+) -> None:
+    row = Day(job(kind="timer", last_run_at=after(60), last_result=result, last_exit_code=code)).row()
+    assert number_of(row, "etlmon_cron_failed") == failed
+    assert number_of(row, "etlmon_cron_last_exit_code") == code
+
+
+def test_a_timer_that_runs_again_is_still_one_that_failed_until_it_ends_well() -> None:
+    facts = {"kind": "timer", "name": "load.timer"}
+    day = Day(job(**facts, last_run_at=after(60), last_result="timeout", last_exit_code=0))  # type: ignore[arg-type]
+    day.watch.found([job(**facts, last_run_at=after(120), running_pids=[77])], after(130))  # type: ignore[arg-type]
+    row = day.row()
+    assert (row.state, row.state_reason, row.running_pids) == ("failed", "systemd says: timeout", [77])
+    assert number_of(row, "etlmon_cron_failed") == 1
+    good = job(**facts, last_run_at=after(120), last_result="success", last_exit_code=0)  # type: ignore[arg-type]
+    day.watch.found([good], after(180))
+    assert (day.row().state, number_of(day.row(), "etlmon_cron_failed")) == ("ok", 0)
+    day.watch.found([job(**facts, last_run_at=after(240), running_pids=[78])], after(250))  # type: ignore[arg-type]
+    assert (day.row().state, number_of(day.row(), "etlmon_cron_failed")) == ("running", 0)
+
+
+def test_a_job_that_failed_is_one_until_a_run_ends_well_also_when_it_misses_runs_meanwhile() -> None:
+    day = Day(job(), level=15)
+    day.read(
+        said(after(1), 7, "(etl) CMD ([40] /opt/load)"),
+        said(after(2), 7, "(CRON) error (grandchild #40 failed with exit status 3)"),
+        said(after(2), 7, "(etl) END ([40] /opt/load)"),
+    )
+    numbers = []
+    for now in (30, 600):
+        day.judge(after(now))
+        numbers.append((day.row().state, number_of(day.row(), "etlmon_cron_failed")))
+    day.read(said(after(601), 8, "(etl) CMD ([41] /opt/load)"))
+    numbers.append((day.row().state, number_of(day.row(), "etlmon_cron_failed")))
+    day.read(said(after(602), 8, "(etl) END ([41] /opt/load)"))
+    numbers.append((day.row().state, number_of(day.row(), "etlmon_cron_failed")))
+    assert numbers == [("failed", 1), ("missed", 1), ("failed", 1), ("ok", 0)]
+
+
+def test_a_job_of_a_start_of_the_host_has_failed_until_a_later_start() -> None:
+    day = Day(job("@reboot"), level=15)
+    day.read(
+        said(after(1), 7, "(etl) CMD ([40] /opt/load)"),
+        said(after(2), 7, "(CRON) error (grandchild #40 failed with exit status 1)"),
+    )
+    day.judge(after(86_400))
+    assert (day.row().state, number_of(day.row(), "etlmon_cron_failed")) == ("failed", 1)
+    day.read(said(after(90_000), 8, "(etl) CMD ([41] /opt/load)"), said(after(90_001), 8, "(etl) END ([41] /opt/load)"))
+    assert (day.row().state, number_of(day.row(), "etlmon_cron_failed")) == ("ok", 0)

@@ -4,7 +4,16 @@ import pytest
 
 from etlmon.contract.logs import LogStatus
 from etlmon.contract.xferlog import XferSource
-from node.collectors.xferlog_rows import MOST_TOLD, TOLD_WITHIN, Interruptions, Lines, source_events, status_of
+from node.collectors.xferlog_rows import (
+    MOST_TOLD,
+    TOLD_WITHIN,
+    Interruptions,
+    Lines,
+    counted,
+    samples_of,
+    source_events,
+    status_of,
+)
 from node.sources.tail_types import Batch, Chunk
 from node.sources.zones import LineClock, zone_of
 from tests.node.collectors.transferring import line, own_line
@@ -91,3 +100,20 @@ def test_a_clock_that_is_set_back_does_not_silence_them() -> None:
     broken = read(*[line(status="i")] * MOST_TOLD).transfers
     list(told.events("/log", broken, after(3600)))
     assert len(list(told.events("/log", broken, START))) == MOST_TOLD
+
+
+def test_what_broke_off_is_counted_apart_from_what_was_refused() -> None:
+    lines = [
+        own_line(act="FAIL UPLOAD", size=10),
+        own_line(act="FAIL DOWNLOAD", size=20),
+        own_line(act="FAIL DOWNLOAD", size=0),
+        own_line(act="FAIL DELETE"),
+        own_line(act="OK UPLOAD", size=40),
+    ]
+    stated = list(samples_of(source("following"), counted({}, read(*lines).transfers)))
+    broken = {one.labels["direction"]: one.value for one in stated if one.name == "etlmon_xferlog_interrupted_total"}
+    sizes = {one.labels["direction"]: one.value for one in stated if one.name == "etlmon_xferlog_bytes_total"}
+    incomplete = {one.labels["direction"]: one.value for one in stated if one.labels.get("status") == "incomplete"}
+    assert broken == {"upload": 1, "download": 1}
+    assert sizes == {"upload": 50, "download": 20}, "no byte counts twice"
+    assert incomplete == {"upload": 1, "download": 2, "delete": 1}

@@ -25,12 +25,8 @@ WELL_AND_ILL: dict[str, tuple[str, dict[str, str], float, float]] = {
     "mount_not_usable": ("etlmon_fs_up", {"mount": "/nfs"}, 1.0, 0.0),
     "watched_process_gone": ("etlmon_process_watch_ok", {"watch": "loader"}, 1.0, 0.0),
     "cron_job_missed": ("etlmon_cron_missed", {"job": "7", "name": "load.sh", "source": "/etc/crontab"}, 0.0, 1.0),
-    "cron_job_failed": (
-        "etlmon_cron_last_exit_code", {"job": "7", "name": "load.sh", "source": "/etc/crontab"}, 0.0, 2.0
-    ),
-    "transfer_incomplete": (
-        "etlmon_xferlog_transfers_total", {"direction": "upload", "status": "incomplete"}, 3.0, 4.0
-    ),
+    "cron_job_failed": ("etlmon_cron_failed", {"job": "7", "name": "load.sh", "source": "/etc/crontab"}, 0.0, 1.0),
+    "transfer_incomplete": ("etlmon_xferlog_interrupted_total", {"direction": "upload"}, 3.0, 4.0),
     "log_gap": ("etlmon_log_gaps_total", {"log": "app"}, 0.0, 1.0),
     "cluster_unreachable": ("etlmon_cluster_up", {"cluster": "pve"}, 1.0, 0.0),
     "dataproc_failing": ("agent_collector_failed_runs", {"collector": "dataproc:a", "domain": "dataproc"}, 2.0, 3.0),
