@@ -16,11 +16,15 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One number, named as in `/metrics`. It is stated once; metrics, alerts and history all read it here."""
+    """One number, named as in `/metrics`. It is stated once; metrics, alerts and history all read it here.
+
+    `at_least`: not all was counted, and the number may be larger.
+    """
 
     name: str
     value: float
     labels: Mapping[str, str] = field(default_factory=dict)
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,15 @@ class Reading(Generic[Row]):
     """What one look at the world gave: rows for the store, samples for the table in memory, events that happened.
 
     Everything in one reading is committed in one transaction. `unchanged`: what is stored still holds, and nothing is
-    written; without it, no rows may well mean that there are none any more.
+    written; without it, no rows may well mean that there are none any more. `unmeasured` are labels of which numbers
+    are not stated because nobody can tell them now, as of a mount that does not answer: they are not gone.
     """
 
     rows: Sequence[Row] = ()
     samples: Sequence[Sample] = ()
     events: Sequence[Event] = ()
     unchanged: bool = False
+    unmeasured: Sequence[Mapping[str, str]] = ()
 
 
 class Collector(ABC, Generic[Row]):

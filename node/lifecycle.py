@@ -222,7 +222,7 @@ class Lifecycle:
             self._last_error = None
             self._last_success_at = at
         if outcome.samples or not outcome.lost:
-            self._samples.replace(name, outcome.samples, at)
+            self._samples.replace(name, outcome.samples, at, outcome.unmeasured)
         self._samples.replace(self._about, self._own_samples(), at)
 
     def _fail(self, error: Exception) -> None:

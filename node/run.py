@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,9 +25,12 @@ class TookTooLong(Exception):
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a run: the samples of all readings, why it failed (None: it did not), whether a reading was lost."""
+    """What came of a run: the samples of all readings, and the labels of which there are none because nobody can tell;
+    why it failed (None: it did not), whether a reading was lost.
+    """
 
     samples: list[Sample] = field(default_factory=list)
+    unmeasured: list[Mapping[str, str]] = field(default_factory=list)
     failure: Exception | None = None
     lost: bool = False
 
@@ -60,6 +63,7 @@ class Run:
                     if isinstance(self._collector, Resumable):
                         break  # its samples count what is not stored
                 outcome.samples.extend(reading.samples)
+                outcome.unmeasured.extend(reading.unmeasured)
         except Exception as error:
             outcome.failure = error
         return outcome

@@ -30,6 +30,9 @@ MOST_ENDED = 10_000
 WRITE_SEC = 60.0
 """How often an open alert of which only the number changed is stored."""
 
+ABSENT_SEC = 86400.0
+"""How long a cooldown is remembered of a rule that is not there, when it is not known how long that rule wants it."""
+
 PATIENCE_SEC = 300.0
 """How long after its start the engine waits for those who did not state anything yet."""
 
@@ -56,6 +59,8 @@ class Engine:
         """What was stated by then was there at an earlier look."""
         self._open: _Open = {}
         self._ended: dict[Key, datetime] = {}
+        self._cooldowns: dict[str, float] = {}
+        """In seconds, by rule: as it is, or as it was when the rule was there last."""
         self._written: dict[Key, datetime] = {}
         self._unsaved: tuple[Tick, _Open] | None = None
         self._standings: dict[str, Standing] = {}
@@ -76,6 +81,7 @@ class Engine:
         }
         for judge in before.values():
             judge.close()
+        self._cooldowns.update({name: float(rule.spec.cooldown) for name, rule in self._rules.items()})
         self._standings = {name: self._standings.get(name, Standing()) for name in self._rules}
 
     def tick(self, now: datetime, stated: Iterable[Stated], sources: Sources | None = None) -> Tick:
@@ -175,7 +181,8 @@ class Engine:
             is_old = self._is_old(reading, sources)
             return alert if is_old else transitions.judged(alert, rule, reading, now, self._node)
         is_unheard = alert.owner not in self._heard and self._is_young(now)
-        return alert if is_unheard or sources.is_silent(alert.owner) else transitions.missed(alert, now)
+        is_unknown = sources.is_silent(alert.owner) or sources.is_unmeasured(alert.owner, alert.labels)
+        return alert if is_unheard or is_unknown else transitions.missed(alert, now)
 
     def _begin(self, after: _Open, looks: Mapping[str, Look], sources: Sources, now: datetime) -> set[str]:
         """Open an alert wherever a condition holds and none is open; returns the rules for which there was no room."""
@@ -258,11 +265,16 @@ class Engine:
         }
 
     def _forget(self, now: datetime) -> None:
-        """Cooldowns that are over, and the oldest when they are too many."""
+        """Cooldowns that are over, and the oldest when they are too many.
+
+        A rule that is not there may come back: alerts were switched off and on, or its file could not be read.
+        """
         for key, at in list(self._ended.items()):
-            rule = self._rules.get(key[0])
-            if rule is None or (now - at).total_seconds() >= rule.spec.cooldown or len(self._ended) > MOST_ENDED:
+            cooldown = self._cooldowns.get(key[0], ABSENT_SEC)
+            if (now - at).total_seconds() >= cooldown or len(self._ended) > MOST_ENDED:
                 del self._ended[key]
+        wanted = self._rules.keys() | {rule for rule, _ in self._ended}
+        self._cooldowns = {name: seconds for name, seconds in self._cooldowns.items() if name in wanted}
 
 
 def _has_turned(before: OpenAlert, alert: OpenAlert) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from etlmon.labels import Labels
+from etlmon.rule_conditions import Condition
 from node.alerts.numbers import Layout, Numbers
 from node.alerts.points import Points, Room
 from node.rules.rule import Rule
@@ -58,6 +59,7 @@ class Judge:
         self._fits: Sequence[bool] = ()
         self._places: Sequence[int] = ()
         self._points: dict[Labels, Points] = {}
+        self._began_at = 0.0
 
     def look(self, numbers: Numbers | None, heard: Collection[str], now_sec: float) -> Look:
         """`heard` are those who stated something at an earlier look."""
@@ -70,7 +72,11 @@ class Judge:
             return Look(numbers, places, numbers.values)
         if condition.of == "value":
             compare, threshold, values = condition.compare, condition.threshold, numbers.values
-            return Look(numbers, places, values, [place for place in places if compare(values[place], threshold)])
+            holding = [place for place in places if compare(values[place], threshold)]
+            if not numbers.bounds:
+                return Look(numbers, places, values, holding)
+            sure = _where_sure(values, numbers.bounds, condition)
+            return Look(numbers, places, sure, [place for place in holding if sure[place] is not None])
         return self._over_time(numbers, heard, now_sec)
 
     def recall(self, stated: Stated) -> None:
@@ -111,11 +117,16 @@ class Judge:
             if points is None:
                 left_out += 1
                 continue
+            if stated.at_least:
+                untold += 1
+                continue
             at = stated.at.timestamp()
             if is_new and condition.of == "rate" and stated.owner in heard and stated.name.endswith(COUNTER):
                 points.begin_at_zero(min(at, now_sec) - 1)
             points.add(at, stated.value)
             change = points.change()
+            if change is None and self._grew_enough(points.growth()):
+                change = points.growth()
             if change is None:
                 untold += 1
                 continue
@@ -125,6 +136,12 @@ class Judge:
                 holding.append(place)
         return Look(numbers, self._places, values, holding, untold, left_out)
 
+    def _grew_enough(self, growth: float) -> bool:
+        """Whether what a counter grew by is too much already, although its window is not full yet."""
+        condition = self.rule.condition
+        counts = condition.of == "rate" and self.rule.metric.endswith(COUNTER) and condition.operator in (">", ">=")
+        return counts and condition.holds(growth / condition.window_sec)
+
     def _points_of(self, labels: Labels) -> Points | None:
         points = self._points.get(labels)
         if points is None and self._room.take():
@@ -133,9 +150,25 @@ class Judge:
         return points
 
     def _forget(self, now_sec: float) -> None:
-        """Numbers that were not stated for long are gone."""
+        """Numbers that were not stated for long are gone. What is recalled waits as long for who states it."""
         longest = 2 * self.rule.condition.window_sec + 3600
-        gone = [labels for labels, points in self._points.items() if now_sec - points.newest_at > longest]
+        self._began_at = min(self._began_at, now_sec) if self._began_at else now_sec
+        gone = [
+            labels
+            for labels, points in self._points.items()
+            if now_sec - max(points.newest_at, self._began_at) > longest
+        ]
         for labels in gone:
             del self._points[labels]
         self._room.give_back(len(gone))
+
+
+def _where_sure(values: Sequence[float], bounds: Collection[int], condition: Condition) -> Sequence[float | None]:
+    """The values; None at those places in `bounds` where the condition may be answered otherwise for a larger one."""
+    return [None if place in bounds and _may_turn(value, condition) else value for place, value in enumerate(values)]
+
+
+def _may_turn(value: float, condition: Condition) -> bool:
+    if condition.operator in ("==", "!="):
+        return value <= condition.threshold
+    return condition.holds(value) is (condition.operator in ("<", "<="))

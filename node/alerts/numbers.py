@@ -16,12 +16,15 @@ class Layout:
 
 
 class Numbers:
-    """What is stated under one name now. `values` stand in the order of the layout."""
+    """What is stated under one name now. `values` stand in the order of the layout; of those at the places `bounds` not
+    all was counted, so that they may be larger.
+    """
 
     def __init__(self, layout: Layout, stated: list[Stated]) -> None:
         self.layout = layout
         self.stated = stated
         self.values = [one.value for one in stated]
+        self.bounds = frozenset(place for place, one in enumerate(stated) if one.at_least)
 
 
 class Table:

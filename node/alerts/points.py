@@ -72,6 +72,10 @@ class Points:
         while len(times) > 1 and times[1] <= at - self._window_sec:
             del times[0], levels[0]
 
+    def growth(self) -> float:
+        """By how much it changed, or grew, as far as it is known."""
+        return self._levels[-1] - self._levels[0] if self._levels else 0.0
+
     def change(self) -> float | None:
         """By how much it changed, or grew, over the window; None while less than that is known."""
         times, levels = self._times, self._levels

@@ -14,9 +14,10 @@ from etlmon.config import ConfigError
 from etlmon.contract.alerts_rules import AlertRule, RuleInfo, RuleOrigin
 from etlmon.contract.node import CollectorHealth
 from etlmon.labels import Labels
-from node.alerts.engine import Engine
+from node.alerts.engine import ABSENT_SEC, Engine
+from node.alerts.judge import COUNTER
 from node.alerts.notices import SEVERITIES
-from node.alerts.owners import sources_of
+from node.alerts.owners import sources_of, tidy
 from node.alerts.record import is_due, record
 from node.clock import Clock
 from node.collector import Sample
@@ -29,7 +30,6 @@ from node.store import alerts_rules
 from node.store import samples as samples_store
 from node.store.alerts import StoredAlert
 from node.store.database import Database, StoreError
-from node.store.rows import storable
 from node.store.samples_levels import finest
 
 logger = logging.getLogger(__name__)
@@ -124,8 +124,9 @@ class AlertWatch:
             async with self._one_at_a_time:
                 engine = await self._ready()
                 began = time.perf_counter()
-                stated = [_tidy(one) for one in self._watched.samples]
-                tick = engine.tick(self._clock(), stated, sources_of(self._watched.health()))
+                samples = self._watched.samples
+                sources = sources_of(self._watched.health(), samples.unmeasured)
+                tick = engine.tick(self._clock(), [_tidy(one) for one in samples], sources)
                 took_sec = time.perf_counter() - began
                 await self._store(engine, tick)
                 self._state(engine, took_sec)
@@ -209,8 +210,8 @@ class AlertWatch:
         return self._engine
 
     async def _remembered(self, rules: Rules) -> list[StoredAlert]:
-        """The open alerts, and those that are over within the cooldown of a rule."""
-        longest = max((rule.spec.cooldown for rule in rules.rules.rules), default=0.0)
+        """The open alerts, and those that are over within the cooldown of a rule, be it one that is not there now."""
+        longest = max((ABSENT_SEC, *(rule.spec.cooldown for rule in rules.rules.rules)))
         ended = await self._database.read(store.told_and_resolved, self._clock() - timedelta(seconds=longest))
         return [*ended, *await self._database.read(store.open_alerts)]
 
@@ -234,13 +235,22 @@ class AlertWatch:
         self._rules = rules
 
     async def _recall(self, engine: Engine) -> None:
-        """What rates and changes are told from: the recent past of their numbers, as far as it is kept."""
+        """What rates and changes are told from: the recent past of their numbers, as far as it is kept.
+
+        Of a number without a recent past, as after a long rest of the node, it is the last that was known: what
+        happened while nobody looked is told, too.
+        """
         now, keep = self._clock(), self._settings().history
         for name, seconds in engine.recalls.items():
-            past = finest(keep, now - timedelta(seconds=seconds), now, now)
-            points = await self._database.read(samples_store.points, name, past) if past is not None else []
-            labelled = [(tuple(sorted(point.labels.items())), point) for point in points]
-            engine.recall(Stated(name, labels, point.average, point.at) for labels, point in labelled)
+            since = now - timedelta(seconds=seconds)
+            recent = await self._database.read(samples_store.points, name, finest(keep, since, now, now))
+            last = await self._database.read(samples_store.newest, name, since)
+            known = {_labels_of(one) for one in recent}
+            # The last that is known of a counter in a minute is its highest.
+            before = [(one, one.highest if name.endswith(COUNTER) else one.average) for one in last]
+            past = [pair for pair in before if _labels_of(pair[0]) not in known]
+            past += [(one, one.average) for one in recent]
+            engine.recall(Stated(name, _labels_of(one), value, one.at) for one, value in past)
 
     async def _store(self, engine: Engine, tick: Tick) -> None:
         """Raises StoreError; nothing of the look counts then."""
@@ -265,12 +275,14 @@ class AlertWatch:
         return settings.node.node_name or self._hostname
 
 
+def _labels_of(one: samples_store.Replayed) -> Labels:
+    return tuple(sorted(one.labels.items()))
+
+
 def _tidy(stated: Stated) -> Stated:
     """The number with labels as they come back from the store."""
-    if all(value.isascii() for _, value in stated.labels):
-        return stated
-    labels: Labels = tuple((name, storable(value)) for name, value in stated.labels)
-    return replace(stated, labels=labels)
+    labels = tidy(stated.labels)
+    return stated if labels is stated.labels else replace(stated, labels=labels)
 
 
 def _info(spec: AlertRule, origin: RuleOrigin, engine: Engine) -> RuleInfo:

@@ -12,7 +12,7 @@ import aiosqlite
 from etlmon.contract.clusters import Cluster
 from etlmon.home import home
 from node.clock import Clock, utc_now
-from node.collector import Collector, Reading, Sample
+from node.collector import Collector, Reading
 from node.collectors import clusters_rows as rows
 from node.collectors import clusters_status as status
 from node.collectors import clusters_told as told
@@ -102,13 +102,13 @@ class ClustersCollector(Collector[ClusterLook]):
         self._turns = Turns(interval_sec)
         self._clusters: Sequence[StoredCluster] = ()
         self._members: dict[str, Members] = {}
-        self._samples: dict[str, list[Sample]] = {}
+        self._numbers: dict[str, Reading[ClusterLook]] = {}
 
     async def resume(self, db: aiosqlite.Connection) -> None:
         """Take up the clusters as they are stored now: some may be new, and some gone."""
         self._clusters = [cluster for cluster in await store.stored(db) if self._is_known(cluster)]
         self._members = {one.id: Members(nodes=await store.nodes(db, one.id)) for one in self._clusters}
-        self._samples = {one.id: self._samples[one.id] for one in self._clusters if one.id in self._samples}
+        self._numbers = {one.id: self._numbers[one.id] for one in self._clusters if one.id in self._numbers}
 
     async def readings(self, now: datetime) -> AsyncGenerator[Reading[ClusterLook], None]:
         """What each cluster says, as it says it: one that is slow holds up no other."""
@@ -124,9 +124,11 @@ class ClustersCollector(Collector[ClusterLook]):
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
-        rested = [sample for one in self._clusters if one not in due for sample in self._samples.get(one.id, ())]
+        rested = [self._numbers[one.id] for one in self._clusters if one not in due and one.id in self._numbers]
         if rested:
-            yield Reading(samples=rested, unchanged=True)
+            samples = [sample for reading in rested for sample in reading.samples]
+            unmeasured = [labels for reading in rested for labels in reading.unmeasured]
+            yield Reading(samples=samples, unmeasured=unmeasured, unchanged=True)
 
     async def close(self) -> None:
         await self._proxmox.close()
@@ -153,7 +155,12 @@ class ClustersCollector(Collector[ClusterLook]):
         if isinstance(found, ProxmoxFailure):
             row = rows.unseen(before, found, status.of_failure(before, found), at)
             events = [*told.status_events(before, row, at), *told.certificate_events(before, found, at)]
-            return Reading(rows=[ClusterLook(cluster=row)], samples=told.silence(row), events=events)
+            return Reading(
+                rows=[ClusterLook(cluster=row)],
+                samples=told.silence(row),
+                events=events,
+                unmeasured=[{"cluster": row.name}],
+            )
         row = rows.seen(before, found, status.of_look(found), at)
         look = ClusterLook(
             cluster=row,
@@ -161,7 +168,8 @@ class ClustersCollector(Collector[ClusterLook]):
             unread=rows.unread(found),
         )
         events = [*told.status_events(before, row, at), *told.node_events(row, members.nodes, found.nodes, at)]
-        return Reading(rows=[look], samples=list(told.samples(row, found)), events=events)
+        unmeasured = [{"cluster": row.name}] if look.unread else []
+        return Reading(rows=[look], samples=list(told.samples(row, found)), events=events, unmeasured=unmeasured)
 
     def _is_known(self, cluster: StoredCluster) -> bool:
         """False of one that was named by a configuration, and is no more."""
@@ -198,10 +206,11 @@ class ClustersCollector(Collector[ClusterLook]):
         readings = []
         for cluster, one in found:
             reading = self.judged(cluster, self._members[cluster.id], one, at)
-            self._samples[cluster.id] = list(reading.samples)
+            self._numbers[cluster.id] = Reading(samples=reading.samples, unmeasured=reading.unmeasured)
             readings.append(reading)
         return Reading(
             rows=[row for reading in readings for row in reading.rows],
             samples=[sample for reading in readings for sample in reading.samples],
             events=[event for reading in readings for event in reading.events],
+            unmeasured=[labels for reading in readings for labels in reading.unmeasured],
         )

@@ -65,7 +65,8 @@ class FsCollector(Collector[Mount]):
         events = list(changes(self._before, after, self._levels, now, there=there))
         self._before = after
         self._trends = {point: trend for point, trend in self._trends.items() if point in after}
-        yield Reading(rows=rows, samples=list(_samples(rows, now)), events=events)
+        unmeasured = [{"mount": mount.mount_point} for mount in rows if not _is_measured(mount, now)]
+        yield Reading(rows=rows, samples=list(_samples(rows, now)), events=events, unmeasured=unmeasured)
 
     async def close(self) -> None:
         await self._prober.close()
@@ -150,6 +151,10 @@ def _trend(points: Sequence[FsPoint]) -> Trend:
     return trend
 
 
+def _is_measured(mount: Mount, now: datetime) -> bool:
+    return mount.state == "ok" and mount.collected_at == now
+
+
 def _samples(rows: Sequence[Mount], now: datetime) -> Iterator[Sample]:
     """A number that was not measured now is not stated; only that the mount is down is.
 
@@ -159,7 +164,7 @@ def _samples(rows: Sequence[Mount], now: datetime) -> Iterator[Sample]:
         labels: Mapping[str, str] = {"mount": mount.mount_point}
         if mount.state != "denied":
             yield Sample("etlmon_fs_up", float(mount.state == "ok"), labels)
-        if mount.state != "ok" or mount.collected_at != now:
+        if not _is_measured(mount, now):
             continue
         yield Sample("etlmon_fs_used_percent", mount.used_percent, labels)
         yield Sample("etlmon_fs_used_bytes", float(mount.used_bytes), labels)

@@ -13,7 +13,7 @@ import msgspec
 from etlmon.contract.paths import PathStats, PathTop
 from node.collector import Collector, Reading
 from node.collectors.paths_order import lies_below, order_for
-from node.collectors.paths_rows import events_of, finished, samples_of, scanning, top_of, unreachable
+from node.collectors.paths_rows import events_of, finished, samples_of, scanning, top_of, unmeasured, unreachable
 from node.settings import NodeSettings, WatchedPath
 from node.sources.mounts import MountEntry, followed, mount_of, normal, read_mounts, readable
 from node.sources.walk import Order, Progress, Result, Walker, WalkError
@@ -120,7 +120,7 @@ class PathCollector(Collector[PathScan]):
 
     def _progress(self, progress: Progress, now: datetime) -> Reading[PathScan]:
         row = scanning(self._watched, self._row, now, self._next_at(now), progress.files)
-        return Reading(rows=[PathScan(stats=row)], samples=samples_of(self._row))
+        return Reading(rows=[PathScan(stats=row)])
 
     def _result(self, result: Result, now: datetime, duration_sec: float) -> Reading[PathScan]:
         at = now + timedelta(seconds=duration_sec)
@@ -137,6 +137,7 @@ class PathCollector(Collector[PathScan]):
             rows=[PathScan(stats=self._row, top=top)],
             samples=samples_of(self._row),
             events=events_of(before, self._row, at),
+            unmeasured=unmeasured(self._row),
         )
 
     def _next_at(self, now: datetime) -> datetime:

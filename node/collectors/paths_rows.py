@@ -99,15 +99,25 @@ def samples_of(row: PathStats | None) -> tuple[Sample, ...]:
     """The numbers of a finished scan; a path that could not be counted has no count, rather than 0."""
     if row is None:
         return ()
-    return tuple(Sample(name, value, {"path": row.path}) for name, value in _values(row))
+    about = {
+        "etlmon_path_up": float(row.state in _COUNTED),
+        "etlmon_path_scan_complete": float(row.complete),
+        "etlmon_path_scan_duration_seconds": row.scan_duration_ms / 1000,
+    }
+    return (
+        *(Sample(name, value, {"path": row.path}) for name, value in about.items()),
+        *(Sample(name, value, {"path": row.path}, at_least=not row.complete) for name, value in _counts(row)),
+    )
 
 
-def _values(row: PathStats) -> Iterator[tuple[str, float]]:
-    counted = row.state in _COUNTED
-    yield "etlmon_path_up", float(counted)
-    yield "etlmon_path_scan_complete", float(row.complete)
-    yield "etlmon_path_scan_duration_seconds", row.scan_duration_ms / 1000
-    if not counted:
+def unmeasured(row: PathStats) -> list[dict[str, str]]:
+    """The labels of a path of which nobody can tell the numbers."""
+    return [] if row.state in _COUNTED else [{"path": row.path}]
+
+
+def _counts(row: PathStats) -> Iterator[tuple[str, float]]:
+    """What was counted; of a scan that was not complete it may be more, and the oldest may be older."""
+    if row.state not in _COUNTED:
         return
     yield "etlmon_path_file_count", row.file_count
     yield "etlmon_path_dir_count", row.dir_count

@@ -114,7 +114,8 @@ class ProcessCollector(Collector[ProcessLook]):
         points = self._points.add(self._processes.scan.at_sec, watches, io)
         look = ProcessLook(processes=processes, watches=watches, points=points)
         samples = tuple(samples_of(watches, processes, len(self._processes.scan.lines)))
-        yield Reading(rows=[look], samples=samples, events=events)
+        unjudged = [{"watch": watch.name} for watch in watches if watch.state == "error"]
+        yield Reading(rows=[look], samples=samples, events=events, unmeasured=unjudged)
 
     async def close(self) -> None:
         self._surroundings.close()

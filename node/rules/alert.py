@@ -1,7 +1,7 @@
 """An alert as the engine and the store know it, and what one look at the numbers changes."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -100,15 +100,21 @@ class Tick:
 class Sources:
     """Those who cannot state their numbers now, although they are there: what is not stated is then unknown, not gone.
 
-    `starting` did not run yet since the node began; `failing` failed when they ran last.
+    `starting` did not run yet since the node began; `failing` failed when they ran last. `unmeasured` are labels, by
+    owner, of which numbers cannot be told now, though others of that owner can.
     """
 
     starting: Collection[str] = frozenset()
     failing: Collection[str] = frozenset()
+    unmeasured: Mapping[str, Sequence[Labels]] = field(default_factory=dict)
 
     def is_silent(self, owner: str) -> bool:
         """Whether nothing can be told of the numbers of this owner."""
         return owner in self.failing or owner in self.starting
+
+    def is_unmeasured(self, owner: str, labels: Labels) -> bool:
+        """Whether nothing can be told of this number, which is not stated: it is not gone."""
+        return any(set(some) <= set(labels) for some in self.unmeasured.get(owner, ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,5 +183,16 @@ async def points(db: aiosqlite.Connection, metric: str, stretch: Stretch) -> lis
     return [Replayed(labels[row[0]], _moment(row[1]), row[2], row[3], row[4]) for row in rows]
 
 
+async def newest(db: aiosqlite.Connection, metric: str, before: datetime) -> list[Replayed]:
+    """The newest minute of each series of a metric that has no later one, the oldest first, where it is still kept."""
+    sql = (
+        f"SELECT labels, at, {MINUTE.lowest}, {MINUTE.highest}, {MINUTE.average} "
+        f"FROM sample_series JOIN {MINUTE.table} ON at = last_at AND series = sample_series.id "
+        "WHERE metric = ? AND last_at < ? ORDER BY at"
+    )
+    rows = await db.execute_fetchall(sql, (metric, int(before.timestamp())))
+    return [Replayed(json.loads(row[0]), _moment(row[1]), row[2], row[3], row[4]) for row in rows]
+
+
 def _moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)

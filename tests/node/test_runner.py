@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import aiosqlite
 import pytest
 
 from etlmon.contract.node import Event, EventQuery
+from node import runner as runner_module
 from node.collector import Collector, Reading, Registration, Sample
 from node.runner import Runner
 from node.settings import Node, NodeSettings
@@ -49,7 +49,8 @@ def deaf_until(let_go: asyncio.Event) -> Look:
 
 def test_a_reading_s_rows_reach_the_store_and_its_samples_the_table(tmp_path: Path) -> None:
     async def look(_: Scripted, __: datetime) -> AsyncIterator[Reading[str]]:
-        yield Reading(rows=["a", "b"], samples=[Sample("etlmon_test_files", 2, {"path": "/in"})])
+        samples = [Sample("etlmon_test_files", 2, {"path": "/in"})]
+        yield Reading(rows=["a", "b"], samples=samples, unmeasured=[{"path": "/out"}])
 
     async def check() -> None:
         async with running(tmp_path, Scripted(look, interval_sec=60)) as stage:
@@ -58,6 +59,7 @@ def test_a_reading_s_rows_reach_the_store_and_its_samples_the_table(tmp_path: Pa
             stated = stage.runner.samples.find("etlmon_test_files", {"path": "/in"})
             assert stated is not None
             assert stated.value == 2
+            assert stage.runner.samples.unmeasured["one"] == [{"path": "/out"}]
 
     asyncio.run(check())
 
@@ -144,18 +146,20 @@ def test_failures_in_a_row_make_it_wait_longer_and_a_success_ends_that(
 
     async def check() -> None:
         async with running(tmp_path, collector) as stage:
+            first_tick = asyncio.get_running_loop().time()
             await until(lambda: stage.health().consecutive_failures >= 4)
-            gaps = [after - before for before, after in pairwise(collector.began)]
-            # 0.2, 0.4 and 0.8 s, less what jitter and a busy machine take away.
-            assert gaps[0] >= 0.15
-            assert gaps[1] >= 0.3
-            assert gaps[2] >= 0.6
+            # The waits are 0.2, 0.4 and 0.8 s, give or take jitter. Each counts from the tick before, so a run that
+            # begins late has a shorter way to the next one; none begins before its tick.
+            after = [began - first_tick for began in collector.began]
+            assert after[1] >= 0.15
+            assert after[2] >= 0.5
+            assert after[3] >= 1.2
             assert stage.health().last_error == "not yet·[31m"
             healed.set()
             await until(lambda: stage.health().status == "ok")
             assert stage.health().last_error is None
             runs = collector.runs
-            await until(lambda: collector.runs >= runs + 3, within_sec=3)
+            await until(lambda: collector.runs >= runs + 8, within_sec=6)  # each would take a second otherwise
 
     asyncio.run(check())
     told = [entry.getMessage() for entry in caplog.records if entry.getMessage().startswith("one ")]
@@ -170,8 +174,9 @@ def test_one_that_fails_and_one_that_hangs_cost_the_others_nothing(tmp_path: Pat
     async def check() -> None:
         async with running(tmp_path, Scripted(failing, name="ill"), Scripted(forever, name="hung"), well) as stage:
             await until(lambda: well.runs >= 10)
-            assert stage.health("well").status in {"ok", "running"}
-            assert stage.health("ill").status == "failing"
+            # A run that begins late on a busy machine is overdue for a moment.
+            await until(lambda: stage.health("well").status in {"ok", "running"})
+            await until(lambda: stage.health("ill").status == "failing")
             assert stage.health("hung").status == "overdue"
 
     asyncio.run(check())
@@ -298,18 +303,25 @@ def test_a_trigger_runs_at_once_and_is_refused_while_a_run_goes_on(tmp_path: Pat
 def test_first_runs_begin_apart(tmp_path: Path) -> None:
     collectors = [Scripted(nothing, name=f"c{number}", interval_sec=60) for number in range(4)]
 
-    async def check() -> None:
+    async def check() -> float:
         async with running(tmp_path, *collectors):
+            began = asyncio.get_running_loop().time()
             await until(lambda: all(collector.runs for collector in collectors))
+            return began
 
-    asyncio.run(check())
+    began = asyncio.run(check())
     starts = [collector.began[0] for collector in collectors]
     assert starts == sorted(starts)
-    assert starts[-1] - starts[0] > 0.2
+    assert starts[-1] - began > 0.2  # not from the first one: that may be late on a busy machine
 
 
 @pytest.mark.parametrize("is_deaf", [False, True], ids=["hanging", "deaf to cancellation"])
-def test_a_stop_takes_less_than_three_seconds_whatever_a_collector_does(tmp_path: Path, is_deaf: bool) -> None:
+def test_a_stop_takes_less_than_three_seconds_whatever_a_collector_does(
+    tmp_path: Path, is_deaf: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 2 * runner_module.STOP_SEC < 2.5
+    monkeypatch.setattr(runner_module, "STOP_SEC", 0.3)  # the rest of the time is for a machine that is busy
+
     class Clinging(Scripted):
         async def close(self) -> None:
             await super().close()
@@ -349,7 +361,7 @@ def test_a_stop_does_not_wait_for_a_thread_that_is_blocked(tmp_path: Path) -> No
             released.set()
             return took
 
-    assert asyncio.run(check()) < 3
+    assert asyncio.run(check()) < 10  # the thread would take 30 s
 
 
 def test_a_collector_deaf_to_its_deadline_fails_at_once_and_does_not_run_twice(tmp_path: Path) -> None:
@@ -523,7 +535,7 @@ def test_collectors_of_a_domain_take_turns_whenever_their_settings_were_read(tmp
             finally:
                 began = asyncio.get_running_loop().time()
                 await runner.stop()
-            assert asyncio.get_running_loop().time() - began < 3
+            assert asyncio.get_running_loop().time() - began < 6  # one after the other they would take longer
 
     asyncio.run(main())
     assert most == 2

@@ -56,6 +56,16 @@ def test_a_number_stated_twice_in_one_run_is_the_later_one() -> None:
     assert [stated.value for stated in table] == [2]
 
 
+def test_what_cannot_be_measured_is_known_until_its_owner_speaks_again() -> None:
+    table = SampleTable()
+    table.replace("fs", [usage("/", 1)], AT, [{"mount": "/nas"}])
+    assert table.unmeasured == {"fs": [{"mount": "/nas"}]}
+    table.replace("fs", [usage("/", 1), usage("/nas", 1)], AT)
+    assert not table.unmeasured["fs"]
+    table.remove("fs")
+    assert table.unmeasured == {}
+
+
 def test_a_number_says_who_stated_it() -> None:
     table = SampleTable()
     table.replace("fs", [Sample("etlmon_fs_up", 1.0, {"mount": "/"})], AT)

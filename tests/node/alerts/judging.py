@@ -68,15 +68,24 @@ class Stage:
         others: Iterable[Stated] = (),
         failing: Collection[str] = (),
         starting: Collection[str] = (),
+        unmeasured: Collection[str] = (),
+        at_least: bool = False,
         stores: bool = True,
     ) -> Tick:
-        """Move the clock and look at these numbers, by device; None: the owner states none of them, but another."""
+        """Move the clock and look at these numbers, by device; None: the owner states none of them, but another.
+
+        `unmeasured` are devices whose numbers cannot be told; `at_least`: not all of what is stated was counted.
+        """
         self.now += timedelta(seconds=after)
         by_device = {"": values} if isinstance(values, int | float) else values or {}
-        stated = [Stated(metric, labels(device), float(value), self.now, owner) for device, value in by_device.items()]
+        stated = [
+            Stated(metric, labels(device), float(value), self.now, owner, at_least)
+            for device, value in by_device.items()
+        ]
         if not failing and not starting:
             stated.append(Stated("other", (), 1.0, self.now, owner))
-        tick = self.engine.tick(self.now, [*stated, *others], Sources(starting, failing))
+        sources = Sources(starting, failing, {owner: [labels(device) for device in unmeasured]})
+        tick = self.engine.tick(self.now, [*stated, *others], sources)
         if stores:
             self.store(tick)
         return tick

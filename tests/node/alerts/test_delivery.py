@@ -57,9 +57,10 @@ def test_what_comes_within_the_window_goes_in_one_message(tmp_path: Path) -> Non
     async def scenario(on: Stage) -> None:
         async with running(on.deliverer()) as deliverer:
             for number in (1, 2):
-                await on.owe("ops", alert(number), in_sec=0.5)
+                await on.owe("ops", alert(number), in_sec=60)
                 deliverer.wake()
-            await on.owe("ops", over(1), in_sec=0.5)
+            await on.owe("ops", over(1), in_sec=60)
+            on.shift = timedelta(seconds=61)
             deliverer.wake()
             await until(lambda: on.counted("ops", "sent") == 1)
         assert [(one["status"], one["id"]) for one in taken.received[0].json["alerts"]] == [

@@ -225,12 +225,13 @@ def test_the_password_is_not_in_the_command_of_the_process_that_sends() -> None:
                     continue
                 if "email_child.py" in command:
                     seen.append(command + environment)
+                    mailbox.gate.set()
 
     looking = threading.Thread(target=look)
     with smtp_server() as mailbox:
-        mailbox.data_sec = 0.5
+        mailbox.gate.clear()  # it is there until it was seen
         looking.start()
-        send(channel(mailbox.port, password=SECRET))
+        send(channel(mailbox.port, password=SECRET, timeout=Duration(60)))
         done.set()
         looking.join()
     assert seen != []

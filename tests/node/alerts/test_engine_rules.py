@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from node.alerts.engine import ABSENT_SEC
 from node.alerts.transitions import WAS_CHANGED, WAS_REMOVED, WAS_SWITCHED_OFF
 from node.rules.rule import Rule
 from tests.node.alerts.judging import Stage, a_rule
@@ -32,6 +33,59 @@ def test_the_alert_of_a_rule_that_is_for_other_nodes_now_is_over() -> None:
     stage.look(95)
     assert ends(stage) == [WAS_SWITCHED_OFF]
     assert stage.engine.standing("full").state == "disabled"
+
+
+def test_the_cooldown_of_a_rule_that_is_absent_for_a_while_goes_on() -> None:
+    for for_sec in (0.0, 60.0):
+        stage = Stage((a_rule(cooldown=600), a_rule("> 1000", name="other", cooldown=0)))
+        stage.look(95)
+        use(stage)
+        stage.look(95, after=for_sec)
+        stage.look(95, after=for_sec)
+        use(stage, a_rule(cooldown=600))
+        while stage.told.count("firing") < 2:
+            stage.look(95)
+        (ended,) = (alert.resolved_at for alert in stage.history)
+        assert ended is not None
+        assert (stage.now - ended).total_seconds() == 600
+        assert stage.told == ["firing", "resolved", "firing"]
+
+
+def test_a_rule_that_comes_back_after_its_cooldown_tells_at_once() -> None:
+    stage = Stage((a_rule(cooldown=600),))
+    stage.look(95)
+    use(stage)
+    stage.look(95)
+    stage.look(95, after=600)
+    use(stage, a_rule(cooldown=86400))
+    stage.look(95)
+    assert stage.told == ["firing", "resolved", "firing"]
+
+
+def test_a_cooldown_outlasts_a_restart_without_its_rule_for_a_day_at_most() -> None:
+    for absent_sec, told in ((ABSENT_SEC - 60, []), (ABSENT_SEC, ["firing"])):
+        stage = Stage((a_rule(cooldown=7 * 86400),))
+        stage.look(95)
+        stage.look(50)
+        stage.told.clear()
+        stage.rules = ()
+        stage.restart()
+        stage.look(50, after=absent_sec)
+        use(stage, a_rule(cooldown=7 * 86400))
+        stage.look(95)
+        assert stage.told == told
+
+
+def test_of_rules_that_are_gone_nothing_is_remembered_beyond_their_cooldown() -> None:
+    stage = Stage((a_rule(cooldown=600),))
+    stage.look(95)
+    for number in range(100):
+        use(stage, a_rule(name=f"full {number}", cooldown=600))
+        stage.look(95)
+    stage.look(50)
+    use(stage)
+    stage.look(50, after=600)
+    assert (stage.engine._ended, stage.engine._cooldowns) == ({}, {})
 
 
 def test_a_rule_for_this_node_among_others_is_judged() -> None:

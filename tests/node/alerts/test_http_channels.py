@@ -155,13 +155,14 @@ def test_a_receiver_that_hangs_is_left_when_the_time_is_over() -> None:
         began = time.monotonic()
         error = refused(webhook(hook.url, timeout=Duration(0.3)))
     assert (str(error), error.is_permanent) == ("no answer within 300ms", False)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # it hangs for 60 s
 
 
 def test_one_that_took_it_and_drips_its_answer_has_taken_it() -> None:
     with receiver() as hook:
-        hook.usual = Reply(body=b"x" * 200, drip_sec=0.02)
-        assert send(WebhookChannel(webhook(hook.url, timeout=Duration(0.5)))).message.startswith("200")
+        # The status comes in time also on a busy machine, the whole answer never.
+        hook.usual = Reply(body=b"x" * 400, drip_sec=0.02)
+        assert send(WebhookChannel(webhook(hook.url, timeout=Duration(3)))).message.startswith("200")
 
 
 def test_one_that_is_not_there_is_tried_again() -> None:

@@ -16,7 +16,8 @@ def health(name: str, status: CollectorStatus, *, failures: int = 0, worked: boo
 
 
 def test_one_that_did_not_run_yet_is_starting_and_so_is_what_is_said_about_it() -> None:
-    sources = sources_of([health("fs", "starting"), health("paths:/in", "running"), health("cron", "ok", worked=True)])
+    given = [health("fs", "starting"), health("paths:/in", "running"), health("cron", "ok", worked=True)]
+    sources = sources_of(given, {})
     assert sources.starting == {"fs", "runner:fs", "paths:/in", "runner:paths:/in"}
     assert sources.failing == set()
 
@@ -28,9 +29,17 @@ def test_one_that_failed_or_hangs_is_failing_also_while_it_tries_again() -> None
         health("logs:app", "overdue", worked=True),
         health("processes", "running", worked=True),
     ]
-    sources = sources_of(given)
+    sources = sources_of(given, {})
     assert sources.failing == {"fs", "cron", "logs:app"}
     assert sources.starting == set()
     assert sources.is_silent("fs")
     assert not sources.is_silent("processes")
     assert not sources.is_silent("runner:fs")
+
+
+def test_what_cannot_be_measured_is_known_by_some_of_its_labels() -> None:
+    sources = sources_of([], {"fs": [{"mount": "/data"}, {"mount": "/größe"}], "cron": []})
+    assert sources.is_unmeasured("fs", (("mount", "/data"),))
+    assert sources.is_unmeasured("fs", (("kind", "disk"), ("mount", "/größe")))
+    assert not sources.is_unmeasured("fs", (("mount", "/"),))
+    assert not sources.is_unmeasured("cron", (("mount", "/data"),))

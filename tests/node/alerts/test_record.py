@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from node.settings_alerts import AlertChannel
 from node.store import alerts
@@ -153,3 +154,27 @@ def test_a_new_channel_is_not_told_what_somebody_looks_after_what_waits_or_what_
         assert await one.sent("chat") == [("firing", "b is at 12")]
 
     on_stage(tmp_path, play, {**LEVEL, "cooldown": "1h"}, channels=(MAIL,))
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_alerts_that_are_switched_off_and_on_again_tell_nothing_within_their_cooldown(
+    tmp_path: Path, restarts: bool
+) -> None:
+    async def play(one: Stage) -> None:
+        await one.look(0, a=12)
+        assert await one.sent() == BEGUN
+        await change(one, enabled=False)
+        await one.look(15, a=12)
+        assert [alert.resolved_because for alert in await one.history()] == ["the rule was removed"]
+        if restarts:
+            one.restart()
+            await one.look(15, a=12)
+        await change(one, enabled=True)
+        await one.look(15, a=12)
+        one.restart()
+        await one.look(15, a=12)
+        assert await one.sent() == []
+        await one.look(900, a=12)
+        assert await one.sent() == BEGUN
+
+    on_stage(tmp_path, play, {**LEVEL, "cooldown": "15m"})

@@ -427,6 +427,25 @@ def test_a_rate_is_told_from_the_stored_past_right_after_a_restart(tmp_path: Pat
     on_stage(tmp_path, play, {"name": "lost", "metric": "lost_total", "condition": "rate(5m) > 0"})
 
 
+@pytest.mark.parametrize("rest", [timedelta(minutes=4), timedelta(minutes=6), timedelta(hours=40)])
+@pytest.mark.parametrize(("now", "is_told"), [(3, True), (2, False)])
+def test_what_a_counter_grew_by_while_the_node_was_down_is_told(
+    tmp_path: Path, rest: timedelta, now: float, is_told: bool
+) -> None:
+    async def play(one: Stage) -> None:
+        for step, value in enumerate((0, 2, 2)):
+            point = samples.Point("lost_total", {"log": "app"}, one.now + timedelta(hours=step), float(value))
+            await one.database.write(lambda db, point=point: samples.record(db, [point]))  # type: ignore[misc]
+        one.now += timedelta(hours=2) + rest
+        await one.look()  # nobody stated anything yet
+        one.now += timedelta(minutes=1)
+        one.collecting.samples.replace("tanks", [Sample("lost_total", now, {"log": "app"})], one.now)
+        await one.look()
+        assert [row.rule for row in await one.open()] == ["lost"] * is_told
+
+    on_stage(tmp_path, play, {"name": "lost", "metric": "lost_total", "condition": "rate(5m) > 0"})
+
+
 def test_it_goes_on_looking_and_looks_at_once_when_it_is_woken(tmp_path: Path) -> None:
     async def play(one: Stage) -> None:
         going = asyncio.create_task(one.watch.go_on())

@@ -76,6 +76,11 @@ def test_a_cluster_that_is_slow_or_fails_costs_the_others_nothing(tmp_path: Path
         proxmox.answers["bad"] = failure("malformed", "a web page")
         await at.add("bad", "good", "slow")
         await at.until_status("good", "healthy")
+
+        async def bad_is_stored() -> bool:
+            return (await at.row("bad")).failures > 0
+
+        await until(bad_is_stored)
         row = await at.row("bad")
         assert (row.status, row.status_reason) == ("unknown", "poll 1 of 3 failed: a web page")
         assert (await at.row("slow")).polled_at is None
@@ -127,6 +132,7 @@ def test_a_cluster_that_goes_away_is_unhealthy_after_three_polls_and_keeps_its_n
         assert (row.guests_total, row.cpu_percent) == (before.guests_total, before.cpu_percent)
         assert len(await at.stage.database.read(store.nodes, "prod")) == 3
         await until(lambda: at.samples("prod") == {"etlmon_cluster_up": 0})
+        assert at.stage.runner.samples.unmeasured["clusters"] == [{"cluster": "prod"}]
         del proxmox.answers["prod"]
         row = await at.until_status("prod", "healthy")
         assert (row.failures, row.status_reason) == (0, None)

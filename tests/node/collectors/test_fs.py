@@ -31,7 +31,8 @@ class Watch:
     """A collector whose time the test moves on."""
 
     def __init__(self, settings: Fs | None = None) -> None:
-        settings = settings or Fs(probe_timeout=Duration(0.3))
+        # A child may be long in starting on a busy machine, and a mount that is well must not be taken for stuck.
+        settings = settings or Fs(probe_timeout=Duration(2.0))
         self.collector = FsCollector(settings, interval_sec=15.0)
         self.now = START
         self.reading: Reading[Mount] = Reading()
@@ -242,7 +243,9 @@ def test_a_stuck_mount_keeps_its_sizes_names_who_waits_and_recovers(tmp_path: Pa
         assert (stuck.used_bytes, stuck.collected_at) == (before.used_bytes, before.collected_at)
         assert (victim.pid, "ls") in [(blocked.pid, blocked.process_name) for blocked in stuck.blocked]
         assert watch.samples(where) == {"etlmon_fs_up": 0.0}
+        assert {"mount": str(where)} in watch.reading.unmeasured
         await _until_ok(watch, where)
+        assert {"mount": str(where)} not in watch.reading.unmeasured
         assert watch.kinds(where) == ["mount_stuck", "mount_recovered"]
         assert watch.samples(where)["etlmon_fs_up"] == 1.0
 
@@ -377,7 +380,8 @@ def _listing(directory: Path) -> "subprocess.Popen[bytes]":
 
 async def _until_ok(watch: Watch, where: Path) -> None:
     async def answers() -> bool:
-        return (await watch.look())[str(where)].state == "ok"
+        # A short time, so that a child that is about to answer is not given up for its silence.
+        return (await watch.look(after_sec=0.1))[str(where)].state == "ok"
 
     await until(answers)
 
