@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-WAIT_SEC = 40.0
+WAIT_SEC = 60.0
 ENDED = "ended with "
 
 
@@ -36,7 +36,7 @@ class Terminal:
 
     def _tmux(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["tmux", "-L", self._socket, *arguments], capture_output=True, text=True, check=False, timeout=20
+            ["tmux", "-L", self._socket, *arguments], capture_output=True, text=True, check=False, timeout=60
         )
         return done.stdout
 

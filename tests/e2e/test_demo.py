@@ -81,7 +81,10 @@ def test_in_a_terminal_a_worker_is_ended_and_comes_back_and_jobs_have_run(tmp_pa
         terminal.wait(lambda text: all(word in text for word in ("export_report", "failed", "never")), "the jobs")
         terminal.keys("5")
         before = set(workers(terminal.wait(lambda text: len(workers(text)) == 3, "three workers")))
-        terminal.keys("/", *"etl_worker", "Enter", "g", "d")
+        terminal.keys("/", *"etl_worker", "Enter")
+        # Keys right behind the enter would wait for the rows, but on a busy machine not for as long as it takes.
+        terminal.wait(lambda text: "⏎ Detail" in text and "Back to the rows" not in text, "the end of the typing")
+        terminal.keys("g", "d")
         terminal.wait(lambda text: "Send SIGTERM" in text and "no children" in text, "what is known of it")
         terminal.keys("Tab", "Enter")
         terminal.wait_for("SIGTERM was sent: it ended after")

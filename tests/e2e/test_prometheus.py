@@ -81,7 +81,7 @@ def alone(started: NodeUnderTest) -> str:
 
 
 def scraped(address: str) -> bytes:
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=20) as answer:
         body: bytes = answer.read()
     return body
 
@@ -99,7 +99,14 @@ def test_prometheus_reads_every_number_whatever_the_host_calls_its_things(tmp_pa
             target = reader.target("etlmon")
             assert (target["health"], target["lastError"]) == ("up", "")
             assert reader.value('etlmon_fs_up{mount="/"}') == 1
-            counted = {labels["path"]: value for labels, value in reader.query("etlmon_path_file_count")}
+            # Right after a scrape that took too long there are none.
+            counted: dict[str, float] = {}
+
+            def are_counted() -> bool:
+                counted.update({labels["path"]: value for labels, value in reader.query("etlmon_path_file_count")})
+                return len(counted) >= len(HOSTILE)
+
+            wait_until(are_counted)
             described = {name: (one[0]["type"], one[0]["help"]) for name, one in reader.ask("metadata").items()}
         checked = subprocess.run(
             [program("promtool"), "check", "metrics"], input=scraped(alone(started)), capture_output=True, timeout=60

@@ -39,7 +39,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-async def ask(address: str, endpoint: Endpoint[Any] = FS, *, timeout: float = 3.0, connect_timeout: float = 1.5) -> Any:
+async def ask(
+    address: str, endpoint: Endpoint[Any] = FS, *, timeout: float = 30.0, connect_timeout: float = 30.0
+) -> Any:
+    """With more patience than a person has, unless a test is about that: a busy machine is no error."""
     client = NodeClient(address, timeout=timeout, connect_timeout=connect_timeout)
     try:
         return await client.ask(endpoint)
@@ -69,7 +72,7 @@ def test_an_answer_is_the_endpoint_s_own_type() -> None:
             assert answer.unwrap() is answer.value
             assert (answer.node_id, answer.not_modified) == ("fake-node", False)
             assert answer.headers["x-etlmon-node"] == "fake-node"
-            assert 0 < answer.elapsed_ms < 3000
+            assert 0 < answer.elapsed_ms < 30_000
 
     run(main())
 
@@ -216,7 +219,7 @@ def test_a_tunnel_without_a_far_end_is_told_from_a_refused_connection() -> None:
 def test_a_host_that_drops_packets_times_out_on_the_connection() -> None:
     async def main() -> None:
         async with nodes.black_hole() as address:
-            error = await error_from(address, NodeTimeout, timeout=2.0, connect_timeout=0.2)
+            error = await error_from(address, NodeTimeout, timeout=20.0, connect_timeout=0.2)
             assert "no connection within 0.2 s" in error.message
             assert not error.was_sent
 

@@ -149,7 +149,7 @@ class Terminal:
         os.write(self._fd, text.encode())
 
     def wait(self, pattern: str) -> str:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             if select.select([self._fd], [], [], 0.1)[0]:
                 self._seen += os.read(self._fd, 65536).decode(errors="replace")
@@ -160,7 +160,7 @@ class Terminal:
 
     def close(self) -> None:
         os.close(self._fd)
-        self._shell.wait(10)
+        self._shell.wait(30)
 
 
 SHELLS = {

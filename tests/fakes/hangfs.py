@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.peers import is_mounted, unmount
 
 HANG_AT_MOST_SEC = 60.0
-_SEC_TO_MOUNT = 10.0
+_SEC_TO_MOUNT = 30.0
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 class Mailbox:
     """What the server took, and how it behaves. `answers` are given at DATA, one after the other, then 250.
 
-    `refuses` maps recipients to what is said to them at RCPT; `data_sec` is how long DATA takes;
-    `begun` counts the mails that were handed over, taken or not.
+    `refuses` maps recipients to what is said to them at RCPT; `data_sec` is how long DATA takes, which is not answered
+    while `gate` is clear; `begun` counts the mails that were handed over, taken or not.
     """
 
     port: int = 0
@@ -30,8 +30,12 @@ class Mailbox:
     answers: list[str] = field(default_factory=list)
     refuses: dict[str, str] = field(default_factory=dict)
     data_sec: float = 0.0
+    gate: threading.Event = field(default_factory=threading.Event)
     begun: int = 0
     password: str = ""
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     @property
     def once(self) -> dict[str, EmailMessage]:
@@ -57,6 +61,8 @@ class _Handler:
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         self._mailbox.begun += 1
         await asyncio.sleep(self._mailbox.data_sec)
+        if not self._mailbox.gate.is_set():
+            await asyncio.to_thread(self._mailbox.gate.wait, 60)
         answer = self._mailbox.answers.pop(0) if self._mailbox.answers else "250 taken"
         if answer.startswith("250"):
             content = cast("bytes", envelope.original_content)

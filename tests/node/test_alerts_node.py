@@ -33,12 +33,13 @@ def test_a_rules_file_is_read_again_as_a_whole_or_not_at_all(tmp_path: Path) -> 
         file.write_text(ALWAYS + "- broken", encoding="utf-8")
         started.signal(signal.SIGHUP)
         wait_until(lambda: "the configuration is refused" in started.output)
-        assert "alerts.rules_file" in started.get()[1]["problems"][0]
+        assert [text for text in started.get()[1]["problems"] if "alerts.rules_file" in text]
         assert [row["rule"]["name"] for row in alerts(started, "/api/v1/alerts/rules")] == ["always"]
         file.write_text(ALWAYS.replace("always", "another"), encoding="utf-8")
         started.signal(signal.SIGHUP)
         wait_until(lambda: [row["rule"] for row in alerts(started)] == ["another"])
-        assert started.get()[1]["problems"] == []
+        # On a busy machine a collector may be overdue for a moment, and that is a problem too.
+        wait_until(lambda: started.get()[1]["problems"] == [])
         (first,) = [row for row in alerts(started, "/api/v1/alerts/history") if row["rule"] == "always"]
         assert first["resolved_because"] == "the rule was removed"
         assert started.stopped() == 0

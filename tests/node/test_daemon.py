@@ -37,7 +37,7 @@ def test_ctrl_c_ends_it_as_well(tmp_path: Path) -> None:
     with node(tmp_path, ANYWHERE) as started:
         assert started.address
         started.signal(signal.SIGINT)
-        assert started.ended(5) == 0
+        assert started.ended() == 0
         assert "Traceback" not in started.output
 
 
@@ -92,7 +92,7 @@ def test_a_unix_socket_left_by_a_node_that_was_killed_is_replaced(tmp_path: Path
 
 def refused(started: NodeUnderTest) -> str:
     """The one line with which it did not start."""
-    assert started.ended(15) == 1
+    assert started.ended() == 1
     lines = started.output.splitlines()
     assert len(lines) == 1, started.output
     assert lines[0].startswith("etlmon node: ")
@@ -205,10 +205,11 @@ def test_a_second_node_on_the_same_database_does_not_start(tmp_path: Path) -> No
 def test_sighup_takes_a_good_file_as_a_whole(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    with node(tmp_path, ANYWHERE) as started:
+    rarely = "refresh: {disk: 10m}\n"  # so that its next turn does not come meanwhile
+    with node(tmp_path, ANYWHERE + rarely) as started:
         wait_until(lambda: started.get()[1]["collectors"][0]["status"] == "ok")
         ran_at = started.get()[1]["collectors"][0]["last_run_at"]
-        new = f"node: {{listen: '127.0.0.1:0', node_name: renamed}}\npaths: [{{path: {data}}}]\n"
+        new = f"node: {{listen: '127.0.0.1:0', node_name: renamed}}\n{rarely}paths: [{{path: {data}}}]\n"
         (tmp_path / "node.yaml").write_text(new)
         started.signal(signal.SIGHUP)
         wait_until(lambda: started.get()[1].get("node_name") == "renamed")
@@ -289,7 +290,7 @@ raise SystemExit(main(NodeSettings(node=Node(listen="127.0.0.1:0", db_path=sys.a
 def test_systemd_is_told_of_every_turn_of_the_service(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(10)
+        systemd.settimeout(30)
 
         def heard(wanted: str) -> str:
             while wanted not in (message := systemd.recv(4096).decode()):
@@ -300,15 +301,15 @@ def test_systemd_is_told_of_every_turn_of_the_service(tmp_path: Path) -> None:
         with node(tmp_path, ANYWHERE, env=env) as started:
             assert started.address in heard("READY=1")
             began = time.monotonic()
-            for _ in range(3):
+            for _ in range(10):
                 heard("WATCHDOG=1")
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 6  # a second, on a machine that is not busy
             started.signal(signal.SIGHUP)
             assert "MONOTONIC_USEC=" in heard("RELOADING=1")
             heard("READY=1")
             started.signal(signal.SIGTERM)
             heard("STOPPING=1")
-            assert started.ended(5) == 0
+            assert started.ended() == 0
 
 
 STUBBORN = """
@@ -355,7 +356,7 @@ BLOCKED_LOOP = """
 def test_a_stuck_collector_is_left_behind_and_the_node_ends_with_0(tmp_path: Path, behaviour: str) -> None:
     with scripted_node(tmp_path, STUBBORN.replace("{behaviour}", behaviour.strip())) as started:
         wait_until(lambda: "stuck" in started.output)
-        assert started.stopped(within_sec=5) == 0
+        assert started.stopped() == 0
         assert "Traceback" not in started.output
 
 
@@ -376,13 +377,13 @@ def test_a_dead_mount_holds_up_neither_the_start_nor_the_answers_nor_the_stop(tm
             wait_until(lambda: nas.holds("statfs"))
             ran_at = started.get()[1]["collectors"][0]["last_run_at"]
             wait_until(lambda: started.get()[1]["collectors"][0]["last_run_at"] > ran_at)
-            assert started.stopped(within_sec=5) == 0
+            assert started.stopped() == 0
 
 
 def test_a_collector_that_holds_up_everything_does_not_keep_the_process(tmp_path: Path) -> None:
     with scripted_node(tmp_path, STUBBORN.replace("{behaviour}", BLOCKED_LOOP.strip())) as started:
         wait_until(lambda: "stuck" in started.output)
-        assert started.stopped(within_sec=5) == 1
+        assert started.stopped() == 1
         assert "not everything stopped within 4.5 s" in started.output
 
 
@@ -404,7 +405,7 @@ def test_within_another_program_it_starts_and_stops_as_that_says(tmp_path: Path)
     async def check() -> None:
         stop, addresses = asyncio.Event(), list[str]()
         running = asyncio.create_task(daemon.run(settings, ready=addresses.append, stop=stop))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await until(lambda: bool(addresses))
             assert signal.getsignal(signal.SIGTERM) is handler
             status, _ = await asyncio.to_thread(ask, addresses[0], "/health")

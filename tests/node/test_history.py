@@ -355,7 +355,7 @@ def test_a_node_keeps_the_history_of_what_its_collectors_state(tmp_path: Path, m
         stop = asyncio.Event()
         settings = NodeSettings(node=Node(listen="127.0.0.1:0", db_path=str(tmp_path / "etlmon.db")))
         task = asyncio.create_task(daemon.run(settings, ready=started.set_result, stop=stop))
-        address = await asyncio.wait_for(started, 20)
+        address = await asyncio.wait_for(started, 40)
 
         async def has_history() -> bool:
             path = "/api/v1/host/history?metric=memory_usage_percent"

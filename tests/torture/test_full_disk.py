@@ -21,7 +21,7 @@ def health(started: NodeUnderTest) -> str:
 @pytest.mark.peer("tmpfs")
 def test_a_full_disk_holds_the_lines_up_and_loses_none(tmp_path: Path) -> None:
     log = tmp_path / "app.log"
-    with tmpfs(tmp_path / "small", "size=32m") as small, writer(log, LINES_PER_SEC) as writes:
+    with tmpfs(tmp_path / "small", "size=64m") as small, writer(log, LINES_PER_SEC) as writes:
         config = f"node: {{listen: '127.0.0.1:0', db_path: '{small}/etlmon.db'}}\n"
         config += f"logs: [{{name: app, path: '{log}', start: beginning}}]\n{KEEP_ALL}"
         with node(tmp_path, config) as started:

@@ -111,7 +111,7 @@ def log(directory: Path, way: Way) -> Path:
 
 def caught_up_once(started: NodeUnderTest, name: str, writes: WriterUnderTest) -> None:
     """Wait until the node has read something of the log: a file it never saw may go unseen."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not started.get(f"/api/v1/logs/{name}?lines=1")[1]:
         assert time.monotonic() < end, f"nothing of {writes.path} was read"
         time.sleep(0.02)

@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from textual._wait import SLEEP_GRANULARITY
-from textual.pilot import Pilot
+from textual.command import Command, CommandList, CommandPalette
 
 from etlmon.client import Answer, NodeClient
 from tests.fakes.nodes import FakeNode
+from tests.ui.piloting import PatientPilot
 from tests.ui.textsnap import assert_looks_like, is_alike, screen_text
 from ui.app import EtlmonApp
 from ui.settings import NodeAddress, Ui, UiSettings
@@ -22,6 +24,8 @@ from ui.settings import NodeAddress, Ui, UiSettings
 NOW = datetime(2026, 11, 21, 6, 0, 30, tzinfo=UTC)
 WAIT_SEC = 30.0
 PAINTED_SEC = 10.0
+PATIENCE_SEC = 20.0
+"""How long a node may take to answer: a busy machine may stop it, and the app with it, longer than a person waits."""
 
 
 class Clock:
@@ -47,7 +51,7 @@ class SteadyClient(NodeClient):
 class Looking:
     """Someone who looks at the app and presses keys."""
 
-    def __init__(self, app: EtlmonApp, pilot: Pilot[object], clock: Clock) -> None:
+    def __init__(self, app: EtlmonApp, pilot: PatientPilot[object], clock: Clock) -> None:
         self.app = app
         self.pilot = pilot
         self.clock = clock
@@ -81,6 +85,19 @@ class Looking:
             await self.pilot.pause(0.1)
         assert_looks_like(self.app, expected)
 
+    async def command(self, text: str) -> None:
+        """Say this in the palette: it takes an enter when it has found what was typed."""
+
+        def is_offered() -> bool:
+            palette = self.app.screen
+            assert isinstance(palette, CommandPalette)
+            found = palette.query_one(CommandList).highlighted_option
+            return isinstance(found, Command) and found.hit.text == text
+
+        await self.press("colon", *text)
+        await self.until(is_offered, text)
+        await self.press("enter")
+
     async def until_shown(self, *texts: str) -> None:
         await self.until(lambda: all(text in self.screen for text in texts), " and ".join(texts))
 
@@ -92,18 +109,21 @@ async def looking(
     size: tuple[int, int] = (120, 36),
     ui: Ui | None = None,
     read_only: bool = False,
+    patience_sec: float = PATIENCE_SEC,
 ) -> AsyncIterator[Looking]:
     """The app with these nodes (name, address) on a screen of this size."""
     settings = UiSettings(
         nodes=tuple(NodeAddress(name=name, address=address) for name, address in nodes), ui=ui or Ui()
     )
     clock = Clock()
-    app = EtlmonApp(settings, connect=SteadyClient, clock=clock, zone=UTC, read_only=read_only)
+    connect = partial(SteadyClient, timeout=patience_sec)
+    app = EtlmonApp(settings, connect=connect, clock=clock, zone=UTC, read_only=read_only)
     # After each key Textual waits until the process does next to nothing, at most a second: with the nodes in the same
     # process, and asked ten times a second, that is never.
-    with patch("textual._wait.SLEEP_IDLE", SLEEP_GRANULARITY / 2):
-        async with app.run_test(size=size, notifications=True) as pilot:
-            yield Looking(app, pilot, clock)
+    # Keys that wait for an enter to be handled wait for it here as long as it takes.
+    with patch("textual._wait.SLEEP_IDLE", SLEEP_GRANULARITY / 2), patch("ui.program.HOLD_SEC", WAIT_SEC):
+        async with app.run_test(size=size, notifications=True):
+            yield Looking(app, PatientPilot(app), clock)
 
 
 def on_time(fake: FakeNode) -> FakeNode:

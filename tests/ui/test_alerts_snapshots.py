@@ -9,7 +9,7 @@ from tests.fakes.nodes import FakeNode
 from tests.ui.hosts import in_trouble, says
 from tests.ui.looking import Looking, looking
 from tests.ui.test_app import known
-from tests.ui.textsnap import assert_looks_like, screen_widths
+from tests.ui.textsnap import screen_widths
 from ui.settings import Ui
 
 FILES = Path(__file__).parent / "snapshots"
@@ -53,7 +53,7 @@ def walk(size: tuple[int, int], ui: Ui, steps: Steps, suffix: str = "") -> None:
                     await press(eye, keys)
                     await eye.until_shown(*there)
                     assert screen_widths(eye.app) == {size[0]}
-                    assert_looks_like(eye.app, FILES / f"{name}-{size[0]}x{size[1]}{suffix}.txt")
+                    await eye.looks_like(FILES / f"{name}-{size[0]}x{size[1]}{suffix}.txt")
 
     asyncio.run(main())
 

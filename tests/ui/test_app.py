@@ -292,11 +292,7 @@ def test_a_file_that_cannot_be_saved_is_told(tmp_path: Path, monkeypatch: pytest
 def test_the_palette_goes_to_a_node_and_to_a_view() -> None:
     async def scene(eye: Looking, _one: FakeNode, _two: FakeNode) -> None:
         for command in ("node web1", "paths"):
-            await eye.press("colon")
-            await eye.press(*command.replace(" ", "_").replace("_", " "))
-            await eye.until(lambda command=command: f"{command}\n" in eye.screen or command in eye.screen, command)  # type: ignore[misc]
-            await asyncio.sleep(0.3)
-            await eye.press("enter")
+            await eye.command(command)
         await eye.until_shown("Paths · web1")
 
     play(scene)

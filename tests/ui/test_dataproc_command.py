@@ -15,10 +15,12 @@ import pytest
 
 from etlmon.contract.dataproc import ResourceQuery
 from etlmon.contract.dataproc_rows import DataprocResources, DataprocRun
+from etlmon.contract.node import AuditQuery
 from node.collector import Collector, Reading, Registration
 from node.settings import NodeSettings
 from node.settings_dataproc import Dataproc, DataprocAccount
 from node.store import dataproc as store
+from node.store import node as node_store
 from node.store.dataproc import DataprocLook
 from tests.fakes.nodes import closed_port
 from tests.node.collecting import until
@@ -91,6 +93,10 @@ async def collecting(
 async def exporting(node: Serving, *, as_spaceone: bool = False, region: str | None = None) -> int:
     query = ResourceQuery(region=region)
     return await asyncio.to_thread(export, query, {node.url: ""}, as_spaceone=as_spaceone)
+
+
+async def was_told_to_collect(node: Serving) -> bool:
+    return bool(await node.database.read(node_store.audit, AuditQuery(action="dataproc.collect")))
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +183,7 @@ def test_a_run_that_goes_on_already_is_the_one_that_is_waited_for(tmp_path: Path
         node.context.runner.trigger("dataproc:data")
         await until(lambda: account.runs == 2, 30)
         asked = asyncio.create_task(collecting(node))
-        await asyncio.sleep(0.2)
+        await until(lambda: was_told_to_collect(node), 30)
         assert not asked.done()
         account.gate.set()
         assert await asked == 0

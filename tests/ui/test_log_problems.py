@@ -121,15 +121,21 @@ def test_every_kind_of_trouble_is_told() -> None:
             finding("missing"),
             finding("unlogged", "/by-hand"),
         ],
-        interrupted=[transfer(1, log_time=NOW - HOUR / 2, bytes=2048), transfer(2, log_time=NOW - 2 * HOUR)],
+        interrupted=[
+            transfer(1, "/out/report.csv", log_time=NOW - HOUR / 3, bytes=99, direction="download"),
+            transfer(1, log_time=NOW - HOUR / 2, bytes=2048),
+            transfer(2, log_time=NOW - 2 * HOUR),
+            transfer(3, log_time=NOW, direction="delete"),
+        ],
     )
     assert told(node) == [
         ("warn", "/var/log/vsftpd.log: 2 lines could not be read (V in the Xferlog view lists them)"),
         ("crit", "/in/x.csv: uploaded, and not on the disk"),
         ("warn", "/in/x.csv: 512K on the disk of 1.0M uploaded"),
         ("warn", "/in/sales.csv: upload of etl broke off after 2.0K"),
+        ("warn", "/out/report.csv: download of etl broke off after 99"),
     ]
-    assert xferlog_problems.failed_count(node) == 3
+    assert xferlog_problems.failed_count(node) == 4
 
 
 def test_many_of_one_kind_are_counted_and_not_all_named() -> None:

@@ -12,7 +12,7 @@ from etlmon.contract.logs import LOG_PAUSE
 from tests.fakes.nodes import FakeNode, slow
 from tests.fakes.nodes import well as answering
 from tests.ui.logbook import entry, in_trouble, well
-from tests.ui.looking import Looking, looking
+from tests.ui.looking import PATIENCE_SEC, Looking, looking
 from tests.ui.textsnap import screen_lines, screen_styles, screen_widths
 from ui.settings import Ui
 from ui.views.logs import LogsView
@@ -23,13 +23,20 @@ QUICK = Ui(refresh_interval=0.1, health_interval=0.2)  # type: ignore[arg-type]
 Scene = Callable[[Looking, FakeNode, FakeNode], Awaitable[None]]
 
 
-def play(scene: Scene, *, size: tuple[int, int] = (120, 36), ui: Ui = QUICK, read_only: bool = False) -> None:
+def play(
+    scene: Scene,
+    *,
+    size: tuple[int, int] = (120, 36),
+    ui: Ui = QUICK,
+    read_only: bool = False,
+    patience_sec: float = PATIENCE_SEC,
+) -> None:
     """Two nodes, web1 that is well and web2 in trouble; web1 is chosen, and the logs are on the screen."""
 
     async def main() -> None:
         async with FakeNode(node_id="id-1") as one, FakeNode(node_id="id-2") as two:
             nodes = [("web1", well(one, "web1").url), ("web2", in_trouble(two, "web2").url)]
-            async with looking(nodes, size=size, ui=ui, read_only=read_only) as eye:
+            async with looking(nodes, size=size, ui=ui, read_only=read_only, patience_sec=patience_sec) as eye:
                 await eye.press("4")
                 await eye.until_shown("Logs · web1", "app", "loader")
                 await scene(eye, one, two)
@@ -104,7 +111,7 @@ def test_the_keys_after_enter_are_for_the_log_also_in_one_burst() -> None:
 def test_scrolling_up_pauses_and_counts_and_f_follows_again() -> None:
     async def scene(eye: Looking, one: FakeNode, _two: FakeNode) -> None:
         await opened(eye, "k")
-        assert "⏸ PAUSED · 400 lines (f follow)" in eye.screen
+        await eye.until_shown("⏸ PAUSED · 400 lines (f follow)")
         before = shown(eye)
         one.logs["app"].write(*(f"new {number}" for number in range(1204)))
         await eye.until_shown("⏸ PAUSED · 1,204 new (f follow)")
@@ -156,7 +163,7 @@ def test_a_lost_stream_and_a_silent_node_are_told_and_healed() -> None:
         await eye.press("r")
         await eye.until(lambda: "does not answer" not in eye.screen, "the node to be back")
 
-    play(scene)
+    play(scene, patience_sec=3.0)
 
 
 # Searching
@@ -251,9 +258,11 @@ def test_a_time_is_jumped_to_from_the_line_and_from_the_palette() -> None:
         await eye.until(lambda: cursor(eye) == 270, "05:58:00")
         await eye.press("J", *"yesterday", "enter")
         await eye.until_shown("not a time; write for example 05:30")
-        await eye.press("escape", "colon", *"jump -1m", "enter")
+        await eye.press("escape")
+        await eye.command("jump -1m")
         await eye.until(lambda: cursor(eye) == 360, "a minute ago")
-        await eye.press("escape", "colon", *"jump 05:58", "enter")
+        await eye.press("escape")
+        await eye.command("jump 05:58")
         await eye.until(lambda: "Open a log first: a time is a place in a log." in eye.notices, "the reason")
 
     play(scene)
@@ -261,7 +270,8 @@ def test_a_time_is_jumped_to_from_the_line_and_from_the_palette() -> None:
 
 def test_a_log_is_opened_from_the_palette() -> None:
     async def scene(eye: Looking, _one: FakeNode, _two: FakeNode) -> None:
-        await eye.press("2", "colon", *"logs loader", "enter")
+        await eye.press("2")
+        await eye.command("logs loader")
         await eye.until_shown("Log · loader · web1", "loader 40 done")
 
     play(scene)
@@ -399,7 +409,7 @@ def test_nothing_is_paused_by_a_read_only_ui_nor_on_a_silent_node() -> None:
         assert eye.notices[-1].startswith("not done: web1 does not answer")
 
     play(refused, read_only=True)
-    play(silent)
+    play(silent, patience_sec=3.0)
 
 
 # Looks

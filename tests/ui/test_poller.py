@@ -37,7 +37,8 @@ async def polling(
     fast: float = 0.05,
     slow: float = 0.2,
     background: Sequence[Question[Any]] = (),
-    timeout: float = 3.0,
+    timeout: float = 20.0,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AsyncIterator[tuple[Fleet, Poller, list[str]]]:
     changes: list[str] = []
     fleet = Fleet([(f"node{index}", url) for index, url in enumerate(urls)])
@@ -48,7 +49,7 @@ async def polling(
         slow_sec=slow,
         background=background,
         on_change=changes.append,
-        clock=lambda: datetime.now(UTC),
+        clock=clock,
     )
     poller.start()
     try:
@@ -73,11 +74,14 @@ def test_every_node_is_asked_who_it_is_and_how_it_fares() -> None:
 
 
 def test_what_is_on_the_screen_is_asked_often_and_the_rest_seldom() -> None:
+    seldom = Question(PATHS, pace="slow")
+
     async def main() -> None:
         async with (
             FakeNode() as shown,
             FakeNode() as hidden,
-            polling(shown.url, hidden.url, background=[Question(PATHS, pace="slow")]) as (_, poller, _changes),
+            # Twenty to one: on a busy machine many a round of those that come often is left out.
+            polling(shown.url, hidden.url, slow=1.0, background=[seldom]) as (_, poller, _changes),
         ):
             poller.watch({"node0": [MOUNTS]})
             await until(lambda: asked(hidden, PATHS.path) >= 3, "three slow rounds")
@@ -189,15 +193,16 @@ def test_a_node_slower_than_the_pace_is_still_answered_round_for_round() -> None
 
 def test_a_refused_connection_backs_off_and_says_when_it_tries_next() -> None:
     async def main() -> None:
-        async with polling(closed_port()) as (fleet, _, _changes):
+        now = datetime.now(UTC)  # and it stays so
+        async with polling(closed_port(), clock=lambda: now) as (fleet, _, _changes):
             await until(lambda: fleet.live("node0").fails >= 2, "two tries")
             node = fleet.live("node0")
             assert node.up is False
             assert "connection refused" in node.reason
             assert node.next_try is not None
             assert node.since is not None
-            wait = (node.next_try - datetime.now(UTC)).total_seconds()
-            assert 0.5 < wait <= 2.4
+            wait = (node.next_try - now).total_seconds()
+            assert 0.79 < wait / 2 ** (node.fails - 1) < 1.21
 
     asyncio.run(main())
 
@@ -211,7 +216,7 @@ def test_r_asks_a_node_that_is_backed_off_at_once() -> None:
             started = time.monotonic()
             poller.poke(["node0"])
             await until(lambda: fleet.live("node0").up is True, "the node to be back")
-            assert time.monotonic() - started < 1.0
+            assert time.monotonic() - started < 3.0  # by itself it would ask after 3.2 s at the earliest
 
     asyncio.run(main())
 
@@ -239,15 +244,15 @@ def test_another_api_version_is_named() -> None:
 
 def test_one_slow_answer_is_told_and_does_not_make_the_node_silent() -> None:
     async def one_is_slow(node: FakeNode, request: web.Request) -> web.StreamResponse:
-        return await (slow(5.0) if request.path == FS.path else well)(node, request)
+        return await (slow(60.0) if request.path == FS.path else well)(node, request)
 
     async def main() -> None:
-        async with FakeNode() as fake, polling(fake.url, timeout=0.2) as (fleet, poller, _):
+        async with FakeNode() as fake, polling(fake.url, timeout=3.0) as (fleet, poller, _):
             fake.behave = one_is_slow
             poller.watch({"node0": [MOUNTS]})
             await until(lambda: MOUNTS.key in fleet.live("node0").refusals, "the slow answer")
             assert fleet.live("node0").up
-            assert "no answer within 0.2 s" in fleet.live("node0").refusals[MOUNTS.key]
+            assert "no answer within 3 s" in fleet.live("node0").refusals[MOUNTS.key]
 
     asyncio.run(main())
 

@@ -104,15 +104,15 @@ def test_the_exit_status_says_whether_somebody_should_be_called(
     thread.start()
     fake = FakeNode()
     try:
-        asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(fake.__aenter__(), loop).result(30)
         says(fake, "web1").headers.clear()
         fake.answers[HEALTH.path] = Health(status="healthy")
         set_up(fake)
         assert print_status([fake.url], as_json=True) == code
-        asyncio.run_coroutine_threadsafe(fake.__aexit__(None, None, None), loop).result(10)
+        asyncio.run_coroutine_threadsafe(fake.__aexit__(None, None, None), loop).result(30)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(30)
         loop.close()
     (node,) = json.loads(capsys.readouterr().out)["nodes"]
     assert len(node["clusters"]) >= 1

@@ -58,7 +58,7 @@ def test_a_browser_without_a_network_shows_every_endpoint(tmp_path: Path) -> Non
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
-            output, _ = await asyncio.wait_for(browser.communicate(), 60)
+            output, _ = await asyncio.wait_for(browser.communicate(), 100)
             return output.decode()
 
     dom = asyncio.run(main())

@@ -45,7 +45,7 @@ class Reader:
         self.events: list[ServerEvent] = []
         self._parser = EventParser("node")
 
-    async def read(self, count: int, within_sec: float = 20.0) -> list[str]:
+    async def read(self, count: int, within_sec: float = 60.0) -> list[str]:
         """Until there are so many events in all."""
         async with asyncio.timeout(within_sec):
             while len(self.events) < count:
@@ -58,7 +58,7 @@ class Reader:
         self.events += self._parser.feed(chunk)
         return bool(chunk)
 
-    async def until_end(self, within_sec: float = 20.0) -> list[str]:
+    async def until_end(self, within_sec: float = 60.0) -> list[str]:
         async with asyncio.timeout(within_sec):
             while await self.more():
                 pass
@@ -172,11 +172,11 @@ def test_lines_that_were_deleted_meanwhile_are_counted_as_skipped(tmp_path: Path
             async with reading(node, "", str(NUMBER + 5)) as reader:
                 assert await reader.read(4) == ["skipped 92", "line 98", "line 99", "line 100"]
             async with reading(node, f"&after={NUMBER + 5}") as reader:
-                assert await reader.read(2) == ["skipped 92", "line 98", "line 99", "line 100"]
+                assert await reader.read(4) == ["skipped 92", "line 98", "line 99", "line 100"]
             async with reading(node, "", str(NUMBER + 97)) as reader:
-                assert await reader.read(1) == ["line 98", "line 99", "line 100"]
+                assert await reader.read(3) == ["line 98", "line 99", "line 100"]
             async with reading(node, "&after=0") as reader:
-                assert await reader.read(1) == ["line 98", "line 99", "line 100"]
+                assert await reader.read(3) == ["line 98", "line 99", "line 100"]
 
     run(main())
 
@@ -190,7 +190,7 @@ def test_no_line_is_missing_without_a_word_while_a_log_is_shortened(tmp_path: Pa
                     await put(node.database, batch(*numbered(100), max_rows=50))
 
             writing = asyncio.create_task(write())
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(100):
                 while not reader.events or reader.events[-1].id != str(NUMBER + 30_000):
                     assert await reader.more()
             await writing
@@ -263,7 +263,7 @@ def test_a_long_way_behind_is_caught_up_in_batches(tmp_path: Path) -> None:
         async with served(tmp_path, 0) as node:
             await put(node.database, batch(*numbered(30_000)))
             async with reading(node, "&after=0") as reader:
-                seen = await reader.read(30_000, 30)
+                seen = await reader.read(30_000, 100)
                 assert seen == [f"line {seq}" for seq in range(1, 30_001)]
 
     run(main())
@@ -279,7 +279,7 @@ def test_a_reader_that_is_too_slow_is_moved_on_and_told_so(tmp_path: Path, monke
             for _ in range(60):  # far more than the buffers on the way take
                 await put(node.database, batch(*(text for _ in range(50))))
             await put(node.database, batch("the last"))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(100):
                 while not (reader.events and reader.events[-1].name == "line" and reader.seen[-1] == "line 3001"):
                     assert await reader.more()
             skipped = [event.decode(dict[str, int])["count"] for event in reader.events if event.name == "skipped"]
@@ -324,7 +324,7 @@ def test_a_filter_that_takes_too_long_ends_the_stream_with_the_reason(
     async def main() -> None:
         async with served(tmp_path, 0) as node, reading(node, "&grep=^(a|aa)%2B$") as reader:
             await put(node.database, batch("a" * 80 + "!"))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while await reader.more():
                     pass
             (event,) = reader.events
@@ -340,7 +340,7 @@ def test_heartbeats_show_that_both_ends_are_there(tmp_path: Path, monkeypatch: p
 
     async def main() -> None:
         async with served(tmp_path) as node, reading(node) as reader:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while reader.raw.count(b"\n:\n\n") < 3:
                     await reader.more()
             assert reader.events == []
@@ -453,7 +453,7 @@ def test_streams_end_when_the_node_stops(tmp_path: Path) -> None:
             stopping = asyncio.create_task(node.runner.cleanup())
             await asyncio.gather(one.until_end(), two.until_end())
             await stopping
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 10  # the client itself follows for 60 s
 
     run(main())
 
@@ -516,7 +516,7 @@ def test_a_committed_line_is_on_its_way_at_once(tmp_path: Path) -> None:
                 started = time.perf_counter()
                 await reader.read(count)
                 waits.append(time.perf_counter() - started)
-            assert sorted(waits)[15] < 0.1  # some 2 ms; other tests run beside this one
+            assert sorted(waits)[15] < 0.5  # some 2 ms, on a busy machine more; whoever only looks now and then has 2 s
 
     run(main())
 

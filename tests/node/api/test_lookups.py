@@ -74,7 +74,7 @@ def test_who_keeps_a_deleted_file_open_is_found_through_the_api(tmp_path: Path) 
     assert entry is not None
 
     async def main() -> list[list[Holder]]:
-        async with serving(tmp_path) as node, NodeClient(node.url, timeout=15) as client:
+        async with serving(tmp_path) as node, NodeClient(node.url, timeout=60) as client:
             question = FsHoldersQuery(mount=entry.mount_point)
             answers = await asyncio.gather(*(client.ask(FS_HOLDERS, query=question) for _ in range(8)))
             with pytest.raises(NodeRefused, match="nothing is mounted at '/nowhere'"):

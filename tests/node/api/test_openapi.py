@@ -18,6 +18,7 @@ from etlmon.contract.logs import LOG
 from etlmon.contract.node import EVENTS, Event
 from etlmon.contract.paths import PATH_TOP, PATHS
 from etlmon.contract.wire import encode_custom
+from node.api import app as api_app
 from node.api.openapi import document
 from node.api.routes import ROUTES
 from node.collector import Registration
@@ -209,10 +210,11 @@ def _estates() -> list[DataprocLook]:
     ]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_generated_requests_are_all_answered_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """schemathesis asks the served node what the document allows and what it forbids."""
     monkeypatch.setattr(act, "COMMANDS_PER_MINUTE", 10**6)
+    monkeypatch.setattr(api_app, "QUERY_SEC", 60.0)  # a machine that is busy is no error of the node
     victim = subprocess.Popen(["sleep", "3000"])
     settings = _watching(tmp_path, victim.pid)
     acting = [registration for registration in COLLECTORS if registration.domain in {"cron", "paths", "processes"}]
@@ -227,7 +229,7 @@ def test_generated_requests_are_all_answered_as_documented(tmp_path: Path, monke
             (tmp_path / "schemathesis.toml").write_text(TESTER)
             command = (
                 *("run", f"{node.url}/api/v1/openapi.json", "--mode=all", "--checks=all", f"--max-examples={EXAMPLES}"),
-                *("--generation-database=none", "--no-color", "--request-timeout=20", "--suppress-health-check=all"),
+                *("--generation-database=none", "--no-color", "--request-timeout=90", "--suppress-health-check=all"),
             )
             tester = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "schemathesis.cli", *command),

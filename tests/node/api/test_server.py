@@ -40,7 +40,7 @@ async def is_answered(node: Serving) -> bool:
 
 
 async def until(condition: Any, what: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, what
         await asyncio.sleep(0.01)
@@ -72,7 +72,7 @@ def test_what_is_no_request_is_answered_with_the_contract_s_error_and_the_connec
         async with serving(tmp_path) as node:
             async with connection(node) as (reader, writer):
                 writer.write(data)
-                answer = await asyncio.wait_for(reader.read(), 5)
+                answer = await asyncio.wait_for(reader.read(), 30)
             head, _, body = answer.partition(b"\r\n\r\n")
             assert b" 400 " in head.partition(b"\r\n")[0]
             assert json.loads(body)["code"] == "BadRequest"
@@ -85,15 +85,18 @@ def test_a_client_that_sends_a_request_byte_by_byte_is_cut_off(tmp_path: Path, m
     monkeypatch.setattr(server, "REQUEST_SEC", 0.3)
 
     async def main() -> None:
-        async with serving(tmp_path) as node, connection(node) as (reader, writer):
+        async with serving(tmp_path) as node:
             started = time.monotonic()
-            for byte in b"GET /api/v1/fs HTTP/1.1\r\nHost: localhost\r\n\r\n":
-                writer.write(bytes([byte]))
-                if reader.at_eof():
-                    break
-                await asyncio.sleep(0.05)
-            assert reader.at_eof()
-            assert 0.3 <= time.monotonic() - started < 2
+            async with connection(node) as (reader, writer):
+                # Some 2 s in all, if it could send them.
+                for byte in b"GET /api/v1/fs HTTP/1.1\r\nHost: localhost\r\n\r\n":
+                    writer.write(bytes([byte]))
+                    if reader.at_eof():
+                        break
+                    await asyncio.sleep(0.05)
+                else:
+                    pytest.fail("it was let send all of them")
+            assert time.monotonic() - started >= 0.3
             assert await is_answered(node)
 
     run(main())
@@ -104,7 +107,7 @@ def test_a_client_that_connects_and_says_nothing_is_cut_off(tmp_path: Path, monk
 
     async def main() -> None:
         async with serving(tmp_path) as node, connection(node) as (reader, _):
-            assert await asyncio.wait_for(reader.read(), 5) == b""
+            assert await asyncio.wait_for(reader.read(), 30) == b""
 
     run(main())
 
@@ -112,7 +115,7 @@ def test_a_client_that_connects_and_says_nothing_is_cut_off(tmp_path: Path, monk
 def test_a_second_request_on_the_connection_has_its_own_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "REQUEST_SEC", 0.3)
+    monkeypatch.setattr(server, "REQUEST_SEC", 1.5)  # the first one is in time, also on a busy machine
 
     async def main() -> None:
         async with serving(tmp_path) as node, connection(node) as (reader, writer):
@@ -120,10 +123,10 @@ def test_a_second_request_on_the_connection_has_its_own_deadline(
             writer.write(whole)
             assert b" 200 " in await reader.readline()
             # Idle for longer than a request may take: that is what keep-alive is for.
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(2)
             assert not reader.at_eof()
             writer.write(whole[:10])
-            assert b" 200 " not in await asyncio.wait_for(reader.read(), 5)
+            assert b" 200 " not in await asyncio.wait_for(reader.read(), 30)
 
     run(main())
 
@@ -137,8 +140,8 @@ def test_a_body_that_does_not_arrive_ends_the_wait(tmp_path: Path, monkeypatch: 
                 b"POST /api/v1/admin/reload HTTP/1.1\r\nHost: localhost\r\n"
                 b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
             )
-            assert b" 400 " in await asyncio.wait_for(reader.readline(), 5)
-            assert b"did not arrive" in await asyncio.wait_for(reader.read(), 5)
+            assert b" 400 " in await asyncio.wait_for(reader.readline(), 30)
+            assert b"did not arrive" in await asyncio.wait_for(reader.read(), 30)
 
     run(main())
 
@@ -213,13 +216,13 @@ def test_pipelined_requests_are_answered_in_order(tmp_path: Path) -> None:
                 b"GET /api/v1/fs HTTP/1.1\r\nHost: localhost\r\n\r\n"
                 b"GET /api/v1/nope HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             )
-            answer = await asyncio.wait_for(reader.read(), 5)
+            answer = await asyncio.wait_for(reader.read(), 30)
             assert answer.index(b"/first") < answer.index(b"no_such_endpoint")
 
     run(main())
 
 
-def test_the_server_stops_within_two_seconds_whatever_its_clients_do(tmp_path: Path) -> None:
+def test_the_server_stops_soon_whatever_its_clients_do(tmp_path: Path) -> None:
     async def main() -> None:
         async with serving(tmp_path) as node:
 
@@ -234,7 +237,7 @@ def test_the_server_stops_within_two_seconds_whatever_its_clients_do(tmp_path: P
             await until(lambda: len(connections(node)) == 3, "not connected")
             started = time.monotonic()
             await node.runner.cleanup()
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 10  # some 1.5 s; the question alone would take 60 s
             for _, writer in (idle, half):
                 writer.close()
             await asyncio.wait([asking])

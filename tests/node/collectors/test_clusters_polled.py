@@ -30,7 +30,7 @@ PATIENCE_SEC = 60.0
 """The process is long in starting on a busy machine."""
 
 INTERVAL_SEC = 0.1
-SECTION = Clusters(total_timeout=Duration(5), read_timeout=Duration(5))
+SECTION = Clusters(total_timeout=Duration(20), read_timeout=Duration(20))
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ def test_a_cluster_of_the_configuration_needs_no_key_and_is_trusted_by_its_autho
 
 
 def test_fifty_clusters_are_asked_at_once(tmp_path: Path) -> None:
-    """Three calls each, of a tenth of a second: one after the other it would be fifteen seconds."""
+    """Three calls each, of three tenths of a second: one after the other it would be forty-five seconds."""
     many = 50
 
     async def main(pve: FakeProxmox) -> None:
@@ -306,9 +306,9 @@ def test_fifty_clusters_are_asked_at_once(tmp_path: Path) -> None:
             began = asyncio.get_running_loop().time()
             await until(lambda: stage.runner.trigger("clusters"))
             await until(all_healthy, PATIENCE_SEC)
-            assert asyncio.get_running_loop().time() - began < 0.1 * 3 * many
+            assert asyncio.get_running_loop().time() - began < 0.3 * 3 * many
 
     estate = usual()
-    estate.latency_sec = 0.1
+    estate.latency_sec = 0.3
     with fake_proxmox(estate) as pve:
         asyncio.run(main(pve))

@@ -73,9 +73,9 @@ def test_other_logs_do_not_notice_and_a_stop_does_not_wait(tmp_path: Path) -> No
                 lines.append(str(number))
                 began = time.monotonic()
                 await followed.until_lines(*lines)
-                assert time.monotonic() - began < 2.0  # a look at the other takes 3 s
+                assert time.monotonic() - began < 10  # the other hangs for a minute
             began = time.monotonic()
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 10
 
     with hangfs(tmp_path / "served") as served:
         asyncio.run(check(served))

@@ -344,6 +344,8 @@ def test_the_numbers_go_on_over_a_restart(tmp_path: Path) -> None:
             "etlmon_xferlog_transfers_total upload incomplete": 5,
             "etlmon_xferlog_transfers_total download complete": 5,
             "etlmon_xferlog_transfers_total download incomplete": 4,
+            "etlmon_xferlog_interrupted_total upload": 2,
+            "etlmon_xferlog_interrupted_total download": 2,
             "etlmon_xferlog_transfers_total delete complete": 2,
             "etlmon_xferlog_transfers_total delete incomplete": 1,
             "etlmon_xferlog_transfers_total rename complete": 2,

@@ -360,10 +360,10 @@ def test_no_line_of_64_kib_takes_long(bait: str) -> None:
     line = OWN.format("[a] OK UPLOAD: Client " + bait * (65_536 // len(bait)))
     took = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.process_time()  # the others' time does not count
         parse(line)
         parse(STANDARD.format(bait * (65_536 // len(bait))))
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
     assert min(took) < 0.05
 
 

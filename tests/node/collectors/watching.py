@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 from etlmon.contract.node import Event
 from etlmon.contract.processes import Process, ProcessWatch
 from node.collector import Sample
+from node.collectors import processes_known
 from node.collectors.processes import ProcessCollector
 from node.settings import ProcessWatch as Watch
 from node.store import processes as store
@@ -87,7 +89,8 @@ def watching(folder: Path, watches: Callable[[Programs], Sequence[Watch]], scena
             finally:
                 await collector.close()
 
-    with programs() as made:
+    # On a busy machine the process that reads command lines may be late, and none is to be missed for that.
+    with programs() as made, patch.object(processes_known, "_WITHIN_SEC", 20.0):
         asyncio.run(main(made))
 
 

@@ -54,9 +54,9 @@ def test_what_is_no_label_is_refused(label: str) -> None:
 
 def test_an_expression_that_would_take_for_ever_does_not_match() -> None:
     matchers = compile_matchers({"path": r"~(a+a+)+b"})
-    began = time.monotonic()
+    began = time.process_time()  # the others' time does not count
     assert not all_fit(matchers, (("path", "a" * 5000),))
-    assert time.monotonic() - began < 20 * MATCH_SEC
+    assert time.process_time() - began < 20 * MATCH_SEC
 
 
 @pytest.mark.parametrize(

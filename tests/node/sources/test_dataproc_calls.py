@@ -89,12 +89,12 @@ def test_a_server_may_ask_for_a_longer_pause_than_the_settings_have() -> None:
 
 
 def test_a_pause_that_would_end_too_late_is_not_made() -> None:
-    ask, made = failing(ApiError("RESOURCE_EXHAUSTED", "later", wait_sec=5.0))
+    ask, made = failing(ApiError("RESOURCE_EXHAUSTED", "later", wait_sec=60.0))
     began = time.monotonic()
     with pytest.raises(ApiError, match="later"):
-        calls().make(ask, attempts=3, until=soon(2.0), tally=Tally())
+        calls().make(ask, attempts=3, until=soon(20.0), tally=Tally())
     assert len(made) == 1
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 10.0
 
 
 def test_a_call_has_no_more_time_than_is_left_for_all_attempts() -> None:
@@ -106,8 +106,8 @@ def test_a_call_has_no_more_time_than_is_left_for_all_attempts() -> None:
         raise ApiError("UNAVAILABLE")
 
     with pytest.raises(ApiError):
-        calls().make(ask, attempts=3, until=soon(5.0), tally=Tally())
-    assert given[0] <= 5.0
+        calls().make(ask, attempts=3, until=soon(30.0), tally=Tally())
+    assert given[0] <= 30.0
     assert given[2] <= given[1] - 0.2 <= given[0] - 0.4
 
 
@@ -123,23 +123,27 @@ def test_nobody_waits_for_another_attempt_when_the_account_is_refused() -> None:
     stopping = threading.Event()
     caller = Calls(DataprocRetries(initial=Duration(20), max=Duration(20)), stopping)
     ask, made = failing(ApiError("UNAVAILABLE"))
-    threading.Timer(0.1, stopping.set).start()
+
+    def asked(within_sec: float) -> str:
+        threading.Timer(0.1, stopping.set).start()
+        return ask(within_sec)
+
     began = time.monotonic()
     with pytest.raises(ApiError) as caught:
-        caller.make(ask, attempts=3, until=soon(60.0), tally=Tally())
+        caller.make(asked, attempts=3, until=soon(60.0), tally=Tally())
     assert caught.value.code == "CANCELLED"
     assert time.monotonic() - began < 9.0
     assert len(made) == 1
 
 
 def test_a_budget_counts_the_calls_of_the_last_minute_and_those_of_before() -> None:
-    budget = Budget(10, [5.0, 59.0, 60.5, 90.0, -1.0])
+    budget = Budget(10, [5.0, 55.0, 60.5, 90.0, -1.0])
     for _ in range(3):
         budget.take(soon(), threading.Event())
     assert budget.most_percent == 50.0
     recent = budget.recent()
     assert recent == sorted(recent, reverse=True)
-    assert [round(ago) for ago in recent] == [59, 5, 0, 0, 0]
+    assert recent == pytest.approx([55, 5, 0, 0, 0], abs=4)
 
 
 def test_a_budget_that_is_used_up_says_so_at_once_when_nothing_gets_free_in_time() -> None:
@@ -151,8 +155,8 @@ def test_a_budget_that_is_used_up_says_so_at_once_when_nothing_gets_free_in_time
 
 
 def test_a_budget_lets_the_next_call_go_when_the_oldest_is_a_minute_old() -> None:
-    budget = Budget(2, [59.7, 10.0])
     began = time.monotonic()
+    budget = Budget(2, [59.7, 10.0])
     budget.take(soon(10.0), threading.Event())
     assert 0.2 < time.monotonic() - began < 9.0
 

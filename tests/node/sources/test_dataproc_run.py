@@ -306,7 +306,7 @@ def test_nobody_waits_for_what_would_come_too_late(tmp_path: Path, transport: st
 def test_jobs_that_never_come_end_at_their_time_and_the_clusters_are_there(tmp_path: Path, transport: str) -> None:
     with open_google(estate()) as google:
         google.faults["ListJobs", "us-central1"] = [Fault(hang=True, always=True)]
-        heard = read(task_of(account_of(google, tmp_path, transport=transport), short(jobs=0.5)))
+        heard = read(task_of(account_of(google, tmp_path, transport=transport), short(jobs=3.0)))
         assert len(google.seen("ListJobs", "us-central1")) == 1
     assert sorted(heard.clusters) == ["etl", "gke", "seoul"]
     assert heard.states["us-central1"] == "timeout"
@@ -318,7 +318,7 @@ def test_jobs_that_never_come_end_at_their_time_and_the_clusters_are_there(tmp_p
 def test_a_region_that_hangs_ends_at_its_time_and_is_not_asked_for_more(tmp_path: Path, transport: str) -> None:
     with open_google(estate()) as google:
         google.faults["ListClusters", "us-central1"] = [Fault(hang=True, always=True)]
-        heard = read(task_of(account_of(google, tmp_path, transport=transport), short(cluster=0.5)))
+        heard = read(task_of(account_of(google, tmp_path, transport=transport), short(cluster=3.0)))
         assert google.seen("ListWorkflowTemplates", "us-central1") == []
     assert heard.states == {"us-central1": "timeout", "us-east1": "ok", "asia-east1": "ok"}
     assert list(heard.clusters) == ["seoul"]
@@ -328,7 +328,7 @@ def test_a_region_that_hangs_ends_at_its_time_and_is_not_asked_for_more(tmp_path
 def test_the_run_ends_at_its_time_and_says_what_it_did_not_come_to(tmp_path: Path, transport: str) -> None:
     regions = [f"region-{number}" for number in range(6)]
     estate = Estate.of({"p1": dict.fromkeys(regions, Region([cluster("etl")])), "p2": {"us-east1": Region()}})
-    settings = msgspec.structs.replace(short(total=1.5, cluster=1.5), region_concurrency=2)
+    settings = msgspec.structs.replace(short(total=4.0, cluster=4.0), region_concurrency=2)
     with open_google(estate) as google:
         google.faults["ListClusters", "region-1"] = [Fault(hang=True, always=True)]
         google.faults["ListClusters", "region-2"] = [Fault(hang=True, always=True)]

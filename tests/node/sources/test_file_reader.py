@@ -157,7 +157,7 @@ def test_what_hangs_is_stuck_alone_and_nobody_is_sent_after_it(tmp_path: Path) -
             await until(lambda: len(reader.pids) == 1)
             assert (await reader.read({dead: None}))[dead].data == b"dead"
 
-        with_reader(main, patience_sec=1.0)
+        with_reader(main, patience_sec=3.0)
 
 
 def test_a_call_that_is_given_up_does_not_answer_the_next_one(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def ancestors(process: Path) -> Iterator[int]:
 @pytest.mark.peer("sshfs")
 def test_an_sshfs_whose_server_stops_is_silent_and_recovers(tmp_path: Path) -> None:
     async def scenario(where: Path, server: int) -> None:
-        prober = Prober(timeout_sec=1.0)
+        prober = Prober(timeout_sec=3.0)
         now = START
 
         async def look() -> Outcome:

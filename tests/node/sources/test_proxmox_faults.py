@@ -10,12 +10,13 @@ from node.sources.proxmox_deadline import Deadline, Resolver
 from node.sources.proxmox_types import ProxmoxLimits
 from tests.fakes.proxmox import PASSWORD, FakeProxmox, fake_proxmox
 from tests.fakes.proxmox_faults import CUT, DRIP, DROP, HANG, HTML, NULL, OFFLINE_NODE, Fault
+from tests.node.processes import wait_until
 from tests.node.sources.proxmoxing import Looker, asked, pve, target, token_target
 
 __all__ = ["pve"]
 
 QUICK = ProxmoxLimits(connect_sec=5, read_sec=0.3, total_sec=20)
-SHORT = ProxmoxLimits(connect_sec=5, read_sec=20, total_sec=0.6)
+SHORT = ProxmoxLimits(connect_sec=20, read_sec=20, total_sec=3)
 
 
 @pytest.mark.parametrize("path", ["/version", "/cluster/status", "/cluster/resources"])
@@ -30,8 +31,8 @@ def test_an_endpoint_that_drips_is_cut_off_at_the_end_of_all_time(pve: FakeProxm
     pve.state.faults[path] = DRIP
     started = time.monotonic()
     failure = Looker(SHORT).failure(target(pve))
-    assert (failure.trouble, failure.message) == ("timeout", f"{pve.url} did not come to an end within 0.6 s")
-    assert time.monotonic() - started < 10
+    assert (failure.trouble, failure.message) == ("timeout", f"{pve.url} did not come to an end within 3 s")
+    assert time.monotonic() - started < 15
 
 
 def test_a_log_in_is_waited_for_longer_than_a_401_is_late(pve: FakeProxmox) -> None:
@@ -221,7 +222,7 @@ def test_the_certificate_of_another_endpoint_is_named_and_the_first_trouble_stay
 
 
 def test_two_looks_at_one_cluster_wait_for_each_other_but_not_for_ever(pve: FakeProxmox) -> None:
-    pve.state.faults["/version"] = Fault(delay_sec=0.5)
+    pve.state.faults["/version"] = Fault(delay_sec=3.0)
     looker = Looker(ProxmoxLimits(connect_sec=5, read_sec=20, total_sec=20))
     impatient = Looker(ProxmoxLimits(total_sec=0.2))
     impatient._session = looker._session
@@ -249,6 +250,7 @@ def test_a_name_whose_look_up_hangs_costs_one_thread_however_often_it_is_asked(m
     for _ in range(3):
         with pytest.raises(TimeoutError):
             resolver.addresses("slow.example", 8006, 0.02)
+    wait_until(lambda: calls != [])
     assert calls == ["slow.example"]
     answer.set()
     assert resolver.addresses("other.example", 1, 30) == [("address", 1)]

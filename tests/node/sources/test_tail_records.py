@@ -99,6 +99,6 @@ def test_a_start_that_takes_too_long_to_find_is_given_up_and_every_line_stands_a
     lines = ["a" * 60 + "!"] * 200
     append(log, *lines)
     followed = Followed(log, record_start="(a|aa)+$")
-    began = time.monotonic()
+    began = time.process_time()  # the others' time does not count
     assert followed.new_lines() == lines[:-1]
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from node.sources.walk import Order, Progress, Walker, WalkError, glob_patterns
 from tests.fakes.hangfs import HangFs, hangfs
 from tests.node.collecting import until
+from tests.node.processes import wait_until
 from tests.node.sources.walking import children, found, leaves, messages_of, result_of, walk
 from tests.peers import bind, tmpfs
 
@@ -240,19 +241,19 @@ def test_a_throttled_walk_asks_no_more_than_it_may_and_ends_in_time_with_what_it
     began = time.monotonic()
     whole = walk(tmp_path, ops_per_sec=100, workers=4)
     took = time.monotonic() - began
-    part = walk(tmp_path, ops_per_sec=20, timeout_sec=1.0, may_hang=False)
+    part = walk(tmp_path, ops_per_sec=5, timeout_sec=4.0, may_hang=False)
 
     assert (whole.end, whole.files) == ("done", 40)
     assert took >= 0.4  # 41 directories at 100 a second
     assert part.end == "timeout"
-    assert 15 <= part.files <= 21
+    assert 8 <= part.files <= 21  # 20 less those for which a busy machine had no time
 
 
 def test_progress_grows_and_the_result_is_not_less(tmp_path: Path) -> None:
     for number in range(60):
         (tmp_path / f"{number:02}").mkdir()
         (tmp_path / f"{number:02}" / "file").touch()
-    order = Order(root=str(tmp_path), ops_per_sec=60, progress_sec=0.1)
+    order = Order(root=str(tmp_path), ops_per_sec=20, progress_sec=0.1)
 
     progress, result = asyncio.run(messages_of(Walker(), order))
 
@@ -309,13 +310,13 @@ def test_leaving_a_walk_early_leaves_no_child(tmp_path: Path) -> None:
                 assert isinstance(message, Progress)
                 assert list(children()) == [walker.pid]
                 break
-        assert (walker.pid, list(children())) == (None, [])
+        await until(lambda: (walker.pid, list(children())) == (None, []))
         task = asyncio.create_task(result_of(walker, order))
         await until(lambda: walker.pid is not None)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert (walker.pid, list(children())) == (None, [])
+        await until(lambda: (walker.pid, list(children())) == (None, []))
 
     before = len(list(Path("/proc/self/fd").iterdir()))
     asyncio.run(scenario())
@@ -331,16 +332,11 @@ def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     )
     parent = subprocess.Popen([sys.executable, "-c", code, tmp_path], cwd=Path(__file__).parents[3])
     try:
-        deadline = time.monotonic() + 20
-        while not (walkers := with_root(tmp_path)):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: with_root(tmp_path) != [])
     finally:
         parent.kill()
         parent.wait()
-    while with_root(tmp_path):
-        assert time.monotonic() < deadline, walkers
-        time.sleep(0.02)
+    wait_until(lambda: with_root(tmp_path) == [], within_sec=15)  # the walk would take 50 s
 
 
 def with_root(root: Path) -> list[str]:
@@ -370,7 +366,7 @@ def hanging(tmp_path: Path) -> Iterator[HangFs]:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_tree_that_hangs_half_way_gives_what_was_counted_and_recovers(hanging: HangFs, workers: int) -> None:
     (hanging.backing / "sub").mkdir()
-    order = Order(root=str(hanging.mount_point), timeout_sec=0.5, workers=workers)
+    order = Order(root=str(hanging.mount_point), timeout_sec=3.0, workers=workers)
 
     async def scenario() -> None:
         walker = Walker()
@@ -396,7 +392,7 @@ def test_a_server_that_is_stopped_holds_no_child_for_ever(hanging: HangFs) -> No
     async def scenario() -> None:
         walker = Walker()
         hanging.freeze()
-        result = await result_of(walker, Order(root=str(hanging.mount_point), timeout_sec=0.4))
+        result = await result_of(walker, Order(root=str(hanging.mount_point), timeout_sec=2.0))
         assert result.end == "stuck"
         await until(lambda: walker.pid is None)
         hanging.thaw()

@@ -8,6 +8,7 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.widget import Widget
 
+from tests.ui.piloting import PatientPilot
 from ui.glyphs import UNICODE, Glyphs
 from ui.theme import ETLMON, roles
 
@@ -73,7 +74,8 @@ def play_on(stage: Stage, *, act: Act, size: tuple[int, int]) -> Stage:
     """Let `act` play on this stage."""
 
     async def run() -> None:
-        async with stage.run_test(size=size) as pilot:
+        async with stage.run_test(size=size):
+            pilot: PatientPilot[None] = PatientPilot(stage)
             await pilot.pause()
             await act(stage, pilot)
 
