@@ -17,6 +17,7 @@ from aiohttp import web
 from bench.figure import Figure
 from bench.pty_screen import PtyScreen, running
 from etlmon.contract.fs import FS, Mount
+from etlmon.contract.host import HOST_HISTORY, HistoryPoint
 from tests.fakes.nodes import FakeNode, closed_port, well
 
 STARTS, SWITCHES, KEYS = 7, 40, 60
@@ -48,6 +49,13 @@ def mounts(number: int) -> list[Mount]:
     ]
 
 
+def minutes(number: int) -> list[HistoryPoint]:
+    """How busy the processors of a node were in each of the last minutes: a shape that moves on as time does."""
+    minute = int(time.time()) // 60
+    busy = [(at, float((at * 37 + number * 11) % 100)) for at in range(minute - 10, minute + 1)]
+    return [HistoryPoint(at=datetime.fromtimestamp(at * 60, UTC), min=one, max=one, avg=one) for at, one in busy]
+
+
 class CountingNode(FakeNode):
     """Its first mount is named after the request, when `counts`; else its answer never changes."""
 
@@ -55,6 +63,7 @@ class CountingNode(FakeNode):
         super().__init__(node_id=f"id-{number}")
         self.count = 0
         self.answers[FS.path] = mounts(0)
+        self.answers[HOST_HISTORY.path] = lambda _request: minutes(number)
         self.behave = _counting if counts else well
 
 
@@ -142,7 +151,7 @@ def p95(values: list[float]) -> float:
 
 def keys_and_views(url: str) -> list[Figure]:
     with running(ui(url)) as screen:
-        screen.until(lambda output: b"/round-" in output, "the overview")
+        screen.until(lambda output: b" 61% /" in output, "the overview")
         screen.press(b"2")
         screen.drain(0.5)
         to_answer, to_echo = switches(screen), echoes(screen)

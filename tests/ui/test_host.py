@@ -301,7 +301,7 @@ def test_a_host_with_very_many_devices_asks_for_a_bounded_number_of_histories() 
     async def scene(eye: Looking, fake: FakeNode) -> None:
         await eye.until_shown("numbers", "sd255 ─")
         await eye.until(lambda: asked(fake, "/host/history", "pressure"), "the histories")
-        assert len({path for _, path in fake.requests if "/host/history" in path}) == 8
+        assert len({path for _, path in fake.requests if "/host/history" in path and "last=3600" in path}) == 8
 
     play(scene, trouble=False, set_up=lambda fake: machine(fake, many))
 

@@ -8,7 +8,7 @@ from etlmon.contract.host import CpuUse, DiskIo, Host, Interface, Pressure
 from ui import format as fmt
 from ui.glyphs import NOTHING, State
 from ui.problems import host as host_problems
-from ui.views.sampled import OWN_CPU, OWN_MEMORY, Series
+from ui.views.sampled import HOST_CPU, OWN_CPU, OWN_MEMORY, Series
 
 Device = TypeVar("Device", DiskIo, Interface)
 
@@ -42,7 +42,7 @@ def plain_number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if value < 10 else f"{value:,.0f}"
 
 
-CPU = Series("CPU", "cpu_usage_percent", (("mode", "busy"),))
+CPU = HOST_CPU
 IOWAIT = Series("waiting for disks", "cpu_usage_percent", (("mode", "iowait"),))
 LOAD = Series("load", "cpu_load_average", (("period", "1m"),), plain_number)
 MEMORY = Series("memory", "memory_usage_percent")

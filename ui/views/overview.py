@@ -15,7 +15,7 @@ from ui.state import NodeState, Question
 from ui.views import overview_detail
 from ui.views.base import Wanted
 from ui.views.detail import Detail
-from ui.views.overview_fields import FIELDS
+from ui.views.overview_fields import FIELDS, RECENT_CPU
 from ui.views.rows import Field, Row, Scope, level_tone, text_of
 from ui.views.rows_table import RowsTable
 from ui.views.table import TableView
@@ -26,6 +26,8 @@ from ui.widgets.table import KeyedTable
 
 _LEAST_FOR_PROBLEMS = 14
 _LEAST_PANEL = 6
+_NOT_SAVED = frozenset({"node", "recent"})
+"""The name stands there already, and a picture is no value."""
 
 PROBLEM_COLUMNS = (
     Column(key="since", label="SINCE", width=8),
@@ -63,7 +65,8 @@ class OverviewView(TableView[NodeState]):
         return (node,)
 
     def record(self, row: Row[NodeState]) -> Mapping[str, Any]:
-        return {field.key: text_of(field.cell(row)) for field in self.fields if field.key != "node"}
+        fields = (field for field in self.fields if field.key not in _NOT_SAVED)
+        return {field.key: text_of(field.cell(row)) for field in fields}
 
     @property
     def shown_fields(self) -> tuple[Field[Any], ...]:
@@ -73,9 +76,11 @@ class OverviewView(TableView[NodeState]):
         return []  # each row says when its node was seen last
 
     def questions(self, names: Collection[str]) -> Wanted:
-        """Nothing but what is asked of every node anyhow, unless a detail is open."""
-        opened = self.opened
-        return {} if opened is None else {opened.node.name: self.detail_questions(opened)}
+        """One thing more than what every node is asked anyhow; and what the detail takes, when one is open."""
+        wanted: dict[str, tuple[Question[Any], ...]] = dict.fromkeys(names, (RECENT_CPU,))
+        if self.opened is not None:
+            wanted[self.opened.node.name] = (*self.detail_questions(self.opened), RECENT_CPU)
+        return wanted
 
     @on(KeyedTable.CursorMoved)
     def _choose(self, event: KeyedTable.CursorMoved) -> None:

@@ -1,6 +1,7 @@
 """The columns of the Overview: each domain of a node in a few characters."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from etlmon.contract.node import Health
 from ui import format as fmt
@@ -20,11 +21,18 @@ from ui.problems.node import next_try_age, short_reason
 from ui.problems.problem import worst
 from ui.state import NodeState
 from ui.views.rows import Field, Row, level_cell, level_tone
-from ui.widgets.bar import bar
+from ui.views.sampled import HOST_CPU, Span, sample_question, sample_values
+from ui.widgets.bar import bar, blocks
 from ui.widgets.cells import Cell
 
 _BAR = 8
 _NOW_SEC = 30
+
+_LATELY: Final = Span("10m", 600, 60)
+"""Nodes keep minutes for days, so that it takes eleven points a node, and a block stays the same for a minute."""
+
+RECENT_CPU: Final = sample_question(HOST_CPU, _LATELY)
+"""What the Overview asks beyond what every node is asked anyhow."""
 
 
 def _symbol(row: Row[NodeState]) -> Cell:
@@ -70,13 +78,19 @@ def _of_host(row: Row[NodeState], percent: float | None, about: str) -> Cell:
     return (fmt.percent(percent), None if level == "ok" else level_tone(level))
 
 
-def _paths(row: Row[NodeState]) -> Cell:
-    """How many paths there are, and how many of them are not well; of a silent node when it is asked again."""
+def _recent_cpu(row: Row[NodeState]) -> Cell:
+    """How busy the processors were of late, the newest at the right; of a silent node when it is asked again."""
     node = row.item
     if node.up is False:
         return (f"retry {next_try_age(node, row.now - node.skew)}", "dim")
-    paths = node.answer(paths_problems.QUESTION)
-    return _ill([paths_problems.level(path) for path in paths or ()])
+    points = node.answer(RECENT_CPU)
+    values = sample_values(points, _LATELY, row.now) if points else ()
+    return (blocks(values, _LATELY.columns), "info") if values else (NOTHING, "dim")
+
+
+def _paths(row: Row[NodeState]) -> Cell:
+    """How many paths there are, and how many of them are not well."""
+    return _ill([paths_problems.level(path) for path in row.item.answer(paths_problems.QUESTION) or ()])
 
 
 def _ill(levels: Sequence[State]) -> Cell:
@@ -198,10 +212,12 @@ def _seen(row: Row[NodeState]) -> str:
     return "now" if node.up and seconds < _NOW_SEC else fmt.age(seconds)
 
 
+# 80 columns have room for the priorities up to 3, 120 columns (26 of them for the list of nodes) for those up to 5.
 FIELDS: tuple[Field[NodeState], ...] = (
     Field("state", "STATE", 6, _symbol),
     Field("node", "NODE", 12, lambda row: row.item.name, lambda row: row.item.name, flex=True, most=24),
-    Field("cpu", "CPU", 4, lambda row: _of_host(row, _cpu_percent(row), "cpu"), _cpu_percent, right=True, priority=3),
+    Field("cpu", "CPU", 4, lambda row: _of_host(row, _cpu_percent(row), "cpu"), _cpu_percent, right=True, priority=2),
+    Field("recent", _LATELY.name, _LATELY.columns, _recent_cpu, priority=3),
     Field(
         "memory",
         "MEM",
@@ -209,18 +225,18 @@ FIELDS: tuple[Field[NodeState], ...] = (
         lambda row: _of_host(row, _memory_percent(row), "memory"),
         _memory_percent,
         right=True,
-        priority=3,
+        priority=2,
     ),
     Field("fullest", "FULLEST MOUNT", 18, _fullest, _fullest_percent, flex=True),
-    Field("paths", "PATHS", 11, _paths, _path_count, priority=1),
-    Field("processes", "PROC", 11, _processes, _ill_processes, priority=1),
-    Field("cron", "CRON", 9, _cron, lambda row: cron_problems.ill_count(row.item), priority=2),
-    Field("alerts", "ALERT", 5, _alerts, _alert_count, right=True, priority=2),
-    Field("errors", "ERR/m", 5, _errors, _errors_per_min, right=True, priority=3),
-    Field("failed", "XFAIL", 5, _failed, lambda row: xferlog_problems.failed_count(row.item), right=True, priority=4),
-    Field("clusters", "CLUSTERS", 12, _clusters, _ill_clusters, priority=5),
-    Field("collectors", "COLLECT", 9, _collectors, _failing, priority=7),
-    Field("store", "STORE", 6, _store, right=True, priority=8),
-    Field("latency", "ANSWER", 6, _latency, lambda row: row.item.latency_ms, right=True, priority=6),
+    Field("paths", "PATHS", 11, _paths, _path_count, priority=7),
+    Field("processes", "PROC", 11, _processes, _ill_processes, priority=4),
+    Field("cron", "CRON", 9, _cron, lambda row: cron_problems.ill_count(row.item), priority=6),
+    Field("alerts", "ALERT", 5, _alerts, _alert_count, right=True, priority=1),
+    Field("errors", "ERR/m", 5, _errors, _errors_per_min, right=True, priority=5),
+    Field("failed", "XFAIL", 5, _failed, lambda row: xferlog_problems.failed_count(row.item), right=True, priority=8),
+    Field("clusters", "CLUSTERS", 12, _clusters, _ill_clusters, priority=9),
+    Field("collectors", "COLLECT", 9, _collectors, _failing, priority=11),
+    Field("store", "STORE", 6, _store, right=True, priority=12),
+    Field("latency", "ANSWER", 6, _latency, lambda row: row.item.latency_ms, right=True, priority=10),
     Field("seen", "SEEN", 5, _seen, lambda row: row.item.last_ok, right=True),
 )

@@ -67,6 +67,9 @@ OWN_CPU: Final = Series("CPU of the node", "etlmon_node_cpu_percent", (), fine_p
 OWN_MEMORY: Final = Series("memory of the node", "etlmon_node_memory_bytes", (), fmt.size, in_bytes=True)
 """What the node itself uses; its children count for the processor alone."""
 
+HOST_CPU: Final = Series("CPU", "cpu_usage_percent", (("mode", "busy"),))
+"""How busy all processors of the host are together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
