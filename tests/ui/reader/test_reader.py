@@ -460,11 +460,15 @@ def test_a_stream_that_breaks_off_is_taken_up_with_nothing_left_out_or_twice() -
     play(scene, log)
 
 
-def test_a_page_that_is_refused_now_comes_later_and_the_trouble_is_known_meanwhile() -> None:
+def test_a_page_that_does_not_come_now_comes_later_and_the_trouble_is_known_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(NodeClient.__init__.__kwdefaults__, "timeout", 2.0)  # type: ignore[arg-type]
+
     async def scene(desk: Desk) -> None:
         desk.read("app")
         await desk.until(lambda: desk.screen == screen_of(971))
-        desk.fakes["web1"].behave = slow(30)
+        desk.fakes["web1"].behave = slow(60)
         desk.read("app", top=0)
         source = desk.document.sources[0]
         await desk.until(lambda: source.trouble is not None)
