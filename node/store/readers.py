@@ -86,9 +86,10 @@ class Readers:
             await rollback
         except sqlite3.Error:
             returned = None
+        self._lent.discard(db)  # before it is closed: what is closed cannot be interrupted
+        if returned is None:
             with contextlib.suppress(sqlite3.Error):
                 await db.close()
-        self._lent.discard(db)
         self._free.put_nowait(returned)
 
     async def close(self) -> None:
