@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,10 @@ from tests.fakes.nodes import FakeNode
 from tests.ui.alarms import alert, channel, delivery, of_method, resolved, rule, silence
 from tests.ui.hosts import in_trouble, says
 from tests.ui.looking import NOW, Looking, looking
+from tests.ui.playing import QUICK, Scene, play_in
 from tests.ui.textsnap import screen_styles, screen_widths
 from ui.settings import Ui
 from ui.views.rows_table import RowsTable
-
-QUICK = Ui(refresh_interval=0.1, health_interval=0.2)  # type: ignore[arg-type]
-
-Scene = Callable[[Looking, FakeNode], Awaitable[None]]
 
 
 def play(
@@ -50,19 +47,14 @@ def play(
 ) -> None:
     """Someone who looks at the alerts of a node, and has pressed `keys` once the node has said all of them."""
 
-    async def main() -> None:
-        async with FakeNode(node_id="id-1") as fake:
-            (in_trouble if trouble else says)(fake, "web1")
-            set_up(fake)
-            async with looking([("web1", fake.url)], size=size, ui=ui, read_only=read_only) as eye:
-                await eye.press("9")
-                await eye.until(lambda: asked(fake, "/alerts/channels"), "the channels")
-                await eye.until(lambda: eye.app.fleet.live("web1").info is not None, "the node")
-                eye.app.paint()
-                await eye.press(*keys)
-                await scene(eye, fake)
+    async def begin(eye: Looking, fake: FakeNode) -> None:
+        await eye.until(lambda: asked(fake, "/alerts/channels"), "the channels")
+        await eye.until(lambda: eye.app.fleet.live("web1").info is not None, "the node")
+        eye.app.paint()
+        await eye.press(*keys)
+        await scene(eye, fake)
 
-    asyncio.run(main())
+    play_in("9", begin, size=size, ui=ui, trouble=trouble, read_only=read_only, set_up=set_up)
 
 
 def rows(eye: Looking) -> list[str]:
